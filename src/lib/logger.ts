@@ -1,0 +1,21 @@
+/**
+ * Structured logs on standard output. A log line is about a request, never about what it says: callers pass ids, counts,
+ * codes and durations, and no prompt, answer or key. Lines are written in the background and flushed at exit.
+ */
+import pino from 'pino'
+
+export type Logger = pino.Logger
+
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
+
+/** A logger for one role (`proxy`, `worker`, ...); `simulated: true` stands in every line of a development deployment. */
+export function createLogger(options: { role: string; level: LogLevel; simulated: boolean }): Logger {
+  const base = { role: options.role, pid: process.pid, ...(options.simulated ? { simulated: true } : {}) }
+  return pino(
+    { level: options.level, base, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: 1, sync: false, minLength: 4096 }),
+  )
+}
+
+/** A logger that writes nothing. */
+export const silentLogger: Logger = pino({ level: 'silent' })
