@@ -1,0 +1,113 @@
+/**
+ * Config files. A role reads one YAML file, once, in its composition root; the result is a frozen typed object. A member
+ * that is missing, unknown or of the wrong form fails the start, and the error names the file and the member.
+ */
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { parseDocument } from 'yaml'
+import { z } from 'zod'
+import { CodedError, messageOf } from './lib/coded-error.ts'
+import { maxNanoton } from './lib/nanoton.ts'
+
+/** What is wrong with a config file or a flag. Always **fix the file**: the message names the file and the member. */
+export class ConfigError extends CodedError<'unreadable' | 'not-yaml' | 'invalid'> {}
+
+/** Reads `file` and parses it with `schema`. Throws {@link ConfigError}. */
+export function loadConfig<Schema extends z.ZodType>(file: string, schema: Schema): Readonly<z.output<Schema>> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new ConfigError('unreadable', `cannot read the config file ${file}: ${messageOf(cause)}`, { cause })
+  }
+  const document = parseDocument(text, { strict: true, uniqueKeys: true })
+  const first = document.errors[0]
+  if (first) throw new ConfigError('not-yaml', `${file} is not valid YAML: ${first.message}`)
+  return parseConfig(document.toJS({ maxAliasCount: 0 }), schema, file)
+}
+
+/** Parses a config object; relative paths inside stay relative to the folder of `file` (see {@link pathIn}). */
+export function parseConfig<Schema extends z.ZodType>(value: unknown, schema: Schema, file: string): Readonly<z.output<Schema>> {
+  const parsed = schema.safeParse(value)
+  if (!parsed.success) throw new ConfigError('invalid', `${file} is not a valid config:\n${describe(parsed.error)}`)
+  return deepFreeze(parsed.data) as Readonly<z.output<Schema>>
+}
+
+function describe(error: z.ZodError): string {
+  const line = (issue: z.core.$ZodIssue): string => `  ${issue.path.join('.') || '(top level)'}: ${issue.message}`
+  return error.issues.map(line).join('\n')
+}
+
+function deepFreeze(value: unknown): unknown {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const member of Object.values(value)) deepFreeze(member)
+  }
+  return value
+}
+
+/** `path` as it is meant in the config file `file`: absolute, or relative to that file's folder. */
+export function pathIn(file: string, path: string): string {
+  return resolve(dirname(file), path)
+}
+
+const url = z.url({ protocol: /^https?$/ }).describe('an http or https URL')
+/** An amount in config files: decimal digits of nanoTON, quoted so that YAML keeps them exact. */
+const amount = z
+  .string()
+  .regex(/^(0|[1-9][0-9]{0,18})$/, 'must be a quoted string of decimal digits (nanoTON)')
+  .refine(text => BigInt(text) <= maxNanoton, 'is larger than any amount of nanoTON')
+export const priceSchema = z.strictObject({ prompt: amount, cached: amount, completion: amount, reasoning: amount })
+export const listenSchema = z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65535) })
+export const logLevelSchema = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info')
+const positive = z.int().positive()
+
+/** `chrysalis proxy --config FILE`. `config/proxy.yaml` is the annotated example. */
+export const proxySchema = z
+  .strictObject({
+    role: z.literal('proxy'),
+    simulated: z.boolean().default(false),
+    log_level: logLevelSchema,
+    listen: listenSchema,
+    tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
+    data: z.string().min(1),
+    limits: z
+      .strictObject({
+        body_bytes: positive.max(64 * 1024 * 1024).default(8 * 1024 * 1024),
+        first_byte_ms: positive.default(120_000),
+        idle_ms: positive.default(120_000),
+        drain_ms: positive.default(10_000),
+      })
+      .prefault({}),
+    attestation: z.strictObject({
+      pccs: url,
+      policy: z.string().min(1),
+      lease_seconds: z.int().min(30).max(86_400).default(600),
+      root: z.string().optional(),
+    }),
+    workers: z.array(z.strictObject({ id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/), url })).min(1),
+    pricing: z.strictObject({ default: priceSchema, models: z.record(z.string(), priceSchema).default({}) }),
+    payments: z.strictObject({
+      chain: z.strictObject({ endpoint: url, api_key_file: z.string().optional(), global_id: z.int() }),
+      wallet_key: z.string().min(1),
+      payee_key: z.string().min(1),
+      challenge_period_seconds: z.int().min(60).max(30 * 86_400).default(86_400),
+      open_within_seconds: z.int().min(60).max(172_800).default(86_400),
+      minimum_deposit: amount.default('200000000'),
+      settle_threshold: amount.default('500000000'),
+      settle_at_shutdown: z.boolean().default(false),
+      poll_seconds: positive.default(60),
+    }),
+    console: z.strictObject({ operator_key: z.string().min(1) }).optional(),
+  })
+  .superRefine((config, context) => {
+    if (config.attestation.root !== undefined && !config.simulated)
+      context.addIssue({ code: 'custom', path: ['attestation', 'root'], message: 'a root of trust other than Intel\'s needs "simulated: true"' })
+    const seen = new Set<string>()
+    for (const [index, worker] of config.workers.entries()) {
+      if (seen.has(worker.id)) context.addIssue({ code: 'custom', path: ['workers', index, 'id'], message: `the id ${worker.id} is used twice` })
+      seen.add(worker.id)
+    }
+  })
+
+export type ProxyConfig = z.output<typeof proxySchema>
