@@ -1,0 +1,5 @@
+export * from './code.ts'
+export * from './errors.ts'
+export * from './messages.ts'
+export * from './payer-key.ts'
+export * from './state.ts'
