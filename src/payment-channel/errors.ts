@@ -8,6 +8,7 @@ import { CodedError } from '../lib/coded-error.ts'
  * - `bad-signature`: a signature that does not match what it must cover. Fix the request; from a party we trust: stop, security event.
  * - `not-a-channel`: the account runs other code or holds other data than a channel's. Stop: security event if we derived the address.
  * - `key-file`: a key file that is missing, malformed or readable by others. Fix the file.
+ * - `wallet-empty`: the wallet cannot cover what it is told to send. Top up the wallet.
  * - `not-sent`: the wallet's message was not included before it expired. Retry: nothing was sent, and it cannot be any more.
  * - `timed-out`: the chain did not show the expected state in time. Retry: everything here is safe to repeat.
  * - `chain-failed`: the chain's endpoint failed or answered nonsense. Retry.
@@ -19,6 +20,7 @@ export type ChannelErrorCode =
   | 'bad-signature'
   | 'not-a-channel'
   | 'key-file'
+  | 'wallet-empty'
   | 'not-sent'
   | 'timed-out'
   | 'chain-failed'

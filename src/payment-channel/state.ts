@@ -6,7 +6,7 @@
  */
 import { type Address, beginCell, Cell, contractAddress } from '@ton/core'
 import { equalBytes } from '../lib/bytes.ts'
-import { type Nanoton, nanoton, subtractToZero, zero } from '../lib/nanoton.ts'
+import { type Nanoton, nanoton, smaller, subtractToZero, zero } from '../lib/nanoton.ts'
 import { channelCode } from './code.ts'
 import { ChannelError } from './errors.ts'
 
@@ -162,7 +162,7 @@ export function parseAccount(address: Address, code: Uint8Array, data: Uint8Arra
 
 /** How much a claim of `amount` would still pay, as far as the deposit goes. */
 export function payableAmount(state: ChannelState, amount: Nanoton): Nanoton {
-  return subtractToZero(amount < state.deposited ? amount : state.deposited, state.settled)
+  return subtractToZero(smaller(amount, state.deposited), state.settled)
 }
 
 function rootOf(boc: Uint8Array): Cell {
