@@ -1,0 +1,33 @@
+/** Addresses and cells for tests. */
+import { Address, beginCell, type Cell } from '@ton/core'
+import { sha256, utf8 } from '../../src/lib/bytes.ts'
+
+/** An address that is the same for the same name, in the basechain unless said otherwise. */
+export function testAddress(name: string, workchain = 0): Address {
+  return new Address(workchain, sha256(utf8(name)))
+}
+
+/** `cell` with one more bit at its end. */
+export function withTrailingBit(cell: Cell): Cell {
+  return beginCell().storeSlice(cell.beginParse()).storeBit(0).endCell()
+}
+
+/** `cell` with one more reference. */
+export function withTrailingRef(cell: Cell): Cell {
+  return beginCell().storeSlice(cell.beginParse()).storeRef(beginCell().endCell()).endCell()
+}
+
+/** `cell` without its last `bits` bits, references kept. */
+export function withoutBits(cell: Cell, bits = 1): Cell {
+  const slice = cell.beginParse()
+  const kept = beginCell().storeBits(slice.loadBits(slice.remainingBits - bits))
+  while (slice.remainingRefs > 0) kept.storeRef(slice.loadRef())
+  return kept.endCell()
+}
+
+/** `cell` without its last reference. */
+export function withoutRef(cell: Cell): Cell {
+  const kept = beginCell().storeBits(cell.bits)
+  for (const ref of cell.refs.slice(0, -1)) kept.storeRef(ref)
+  return kept.endCell()
+}
