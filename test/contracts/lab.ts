@@ -1,27 +1,23 @@
 /** A chain with a channel on it, for the tests of the contract: messages in, what the channel did out. */
-import { type Address, beginCell, type Cell } from '@ton/core'
+import { type Address, beginCell, type Cell, contractAddress } from '@ton/core'
 import { Blockchain, internal, type SmartContractTransaction } from '@ton/sandbox'
 import { expect } from 'vitest'
 import { sha256, toHex, utf8 } from '../../src/lib/bytes.ts'
 import { nanoton } from '../../src/lib/nanoton.ts'
 import {
-  authorizationCell,
   type ChannelEvent,
   type ChannelIdentity,
   type ChannelState,
   channelAddress,
   channelCode,
   channelInit,
-  claimCell,
   decodeStorage,
   depositBody,
   keyPairOf,
   parseChannelEvent,
-  releaseCell,
   settleBody,
   signAuthorization,
   signClaim,
-  signRelease,
   startCloseBody,
   type Terms,
 } from '../../src/payment-channel/index.ts'
@@ -44,7 +40,8 @@ export const openUntil = start + 86_400
 export const ton = (amount: number) => nanoton(BigInt(Math.round(amount * 1e9)))
 
 export interface Sent {
-  readonly to: Address
+  /** As `Address.toString` writes it. */
+  readonly to: string
   readonly value: bigint
   readonly bounced: boolean
   readonly bounce: boolean
@@ -58,6 +55,8 @@ export interface Effect {
   readonly gas: number
   /** All that the transaction cost whoever paid for it: gas, rent, forwarding. */
   readonly fees: bigint
+  /** The part of `fees` that is rent for the time since the last message: due whatever the message is. */
+  readonly rent: bigint
   readonly out: readonly Sent[]
 }
 
@@ -99,7 +98,6 @@ export class Lab {
   static async withTerms(terms: Cell): Promise<Lab> {
     const { identity, init, chain } = await Lab.create()
     const data = beginCell().storeSlice(withoutTerms(init.data)).storeRef(terms).endCell()
-    const { contractAddress } = await import('@ton/core')
     return new Lab(chain, identity, { code: channelCode, data }, contractAddress(0, { code: channelCode, data }))
   }
 
@@ -150,6 +148,11 @@ export class Lab {
     await (await this.chain.getContract(this.address)).receiveMessage(message, { now: this.now })
   }
 
+  /** Coins that no message of ours brought: a bounced message keeps its value here and does nothing. */
+  async transferToDeployed(value: bigint): Promise<void> {
+    await this.send(beginCell().endCell(), { value, bounced: true })
+  }
+
   async balance(): Promise<bigint> {
     return (await this.chain.getContract(this.address)).balance
   }
@@ -160,10 +163,10 @@ export class Lab {
   }
 
   /** All that a refused message must leave alone. */
-  async fingerprint(): Promise<object> {
+  async fingerprint(): Promise<{ data: string; balance: bigint }> {
     const account = await this.#account()
-    const data = account.type === 'active' ? account.state.data : this.init.data
-    return { data: data && toHex(data.hash()), balance: await this.balance() }
+    const data = (account.type === 'active' && account.state.data) || this.init.data
+    return { data: toHex(data.hash()), balance: await this.balance() }
   }
 
   async #account() {
@@ -191,9 +194,9 @@ export class Lab {
     const { from = stranger, value = ton(0.05) } = options
     const before = await this.fingerprint()
     const effect = await this.send(body, options)
-    expect(effect).toMatchObject({ exitCode, out: [{ to: from, bounced: true }] })
-    expect(effect.out[0]!.value).toBe(value - effect.fees)
-    expect(await this.fingerprint()).toEqual(before)
+    expect(effect).toMatchObject({ exitCode, out: [{ to: String(from), bounced: true }] })
+    expect(effect.out[0]!.value).toBe(value - (effect.fees - effect.rent))
+    expect(await this.fingerprint()).toEqual({ ...before, balance: before.balance - effect.rent })
   }
 }
 
@@ -202,16 +205,21 @@ function withoutTerms(data: Cell) {
   return beginCell().storeBits(slice.loadBits(slice.remainingBits)).endCell().beginParse()
 }
 
-function phasesOf({ description }: SmartContractTransaction): { exitCode: number; actionCode: number | undefined; gas: number } {
+function phasesOf({ description }: SmartContractTransaction): Pick<Effect, 'exitCode' | 'actionCode' | 'gas' | 'rent'> {
   if (description.type !== 'generic' || description.computePhase.type !== 'vm') throw new Error('the channel did not compute')
   const { exitCode, gasUsed } = description.computePhase
-  return { exitCode, gas: Number(gasUsed), actionCode: description.actionPhase?.resultCode }
+  return {
+    exitCode,
+    gas: Number(gasUsed),
+    actionCode: description.actionPhase?.resultCode,
+    rent: description.storagePhase?.storageFeesCollected ?? 0n,
+  }
 }
 
 function sentBy({ outMessages }: SmartContractTransaction): Sent[] {
   return outMessages.values().map(({ info, body }) => {
     if (info.type !== 'internal') throw new Error('the channel sends internal messages only')
-    return { to: info.dest, value: info.value.coins, bounced: info.bounced, bounce: info.bounce, event: parseChannelEvent(body) }
+    return { to: info.dest.toString(), value: info.value.coins, bounced: info.bounced, bounce: info.bounce, event: parseChannelEvent(body) }
   })
 }
 
@@ -220,5 +228,3 @@ export function rawSettle(parts: { auth: Cell; authSig: Buffer; claim: Cell; cla
   const rest = beginCell().storeBuffer(parts.claimSig).storeRef(parts.claim).endCell()
   return beginCell().storeUint(0x53544c31, 32).storeUint(0, 64).storeBuffer(parts.authSig).storeRef(parts.auth).storeRef(rest).endCell()
 }
-
-export { authorizationCell, claimCell, releaseCell, signRelease }

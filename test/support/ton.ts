@@ -1,6 +1,8 @@
 /** Addresses and cells for tests. */
+import { sign } from 'node:crypto'
 import { Address, beginCell, type Cell } from '@ton/core'
 import { sha256, utf8 } from '../../src/lib/bytes.ts'
+import type { KeyPair } from '../../src/payment-channel/index.ts'
 
 /** An address that is the same for the same name, in the basechain unless said otherwise. */
 export function testAddress(name: string, workchain = 0): Address {
@@ -30,4 +32,9 @@ export function withoutRef(cell: Cell): Cell {
   const kept = beginCell().storeBits(cell.bits)
   for (const ref of cell.refs.slice(0, -1)) kept.storeRef(ref)
   return kept.endCell()
+}
+
+/** Signs any cell, also one that our code would never sign. */
+export function signCell(key: KeyPair, cell: Cell): Buffer {
+  return sign(null, cell.hash(), key.privateKey)
 }
