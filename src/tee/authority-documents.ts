@@ -3,6 +3,7 @@
  * identity. Each right description comes from the authority's profile; a caller may edit it before it is signed, which is how
  * every defect that a verifier must catch is made.
  */
+import { createPublicKey } from 'node:crypto'
 import { concat, sha256, utf8 } from '../lib/bytes.ts'
 import type { AuthorityKeys, Random } from './authority-keys.ts'
 import { type SgxExtension, sgxExtension } from './sgx-extension.ts'
@@ -26,7 +27,6 @@ import {
   keyUsage,
   keyUsageBits,
   type Name,
-  publicKeyOf,
   rawPoint,
   subjectKeyIdentifier,
 } from './x509.ts'
@@ -133,7 +133,7 @@ export function certificateSpec(
     // A day back, so that a caller whose clock is behind ours can use them at once.
     notBefore: profile.createdAt - day,
     notAfter: profile.createdAt + lifetimeMs,
-    publicKey: publicKeyOf(keys[name]),
+    publicKey: createPublicKey(keys[name]),
     extensions: [
       authorityKeyIdentifier(keyIdOf(issuer, keys)),
       crlDistributionPoint(crlAddress(issuer)),

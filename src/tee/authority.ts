@@ -4,6 +4,7 @@
  * defect with it. Nothing it issues chains to Intel's root, so no verifier accepts it unless it was given our root on purpose.
  */
 import { randomBytes } from 'node:crypto'
+import { systemClock } from '../lib/clock.ts'
 import {
   type AuthorityEdits,
   type AuthorityProfile,
@@ -17,6 +18,9 @@ import {
   tcbInfoDocument,
 } from './authority-documents.ts'
 import { type AuthorityKeys, generateAuthorityKeys, type Random } from './authority-keys.ts'
+import { type AuthorityState, loadState, saveState } from './authority-store.ts'
+import { TeeError } from './errors.ts'
+import { pccsHandler } from './pccs.ts'
 import {
   bodyTypes,
   encodeQuote,
@@ -28,8 +32,9 @@ import {
   quoteCertificateChain,
   tdBody,
 } from './quote.ts'
+import { type Quoter, softwareQuoter } from './quoter.ts'
 import { signedDocument } from './tcb-info.ts'
-import { developmentMeasurements, type TdReport } from './td-report.ts'
+import { developmentMeasurements, type TdMeasurements, type TdReport } from './td-report.ts'
 import { certificate, certificateRevocationList, pem } from './x509.ts'
 
 /** The endorsements that a verifier needs beside a quote, as Intel's service gives them. */
@@ -47,8 +52,6 @@ export interface CollateralParts {
   /** PEM: PCK CA, root. */
   readonly pckCrlIssuerChain: string
 }
-
-export type AuthorityCertificates = Readonly<Record<CertificateName, Buffer>>
 
 /** What a quote should say; everything absent is as a good development quote has it. */
 export interface QuoteRequest {
@@ -69,12 +72,12 @@ export class SoftwareQuotingAuthority {
   readonly keys: AuthorityKeys
   readonly profile: AuthorityProfile
   /** DER of the four certificates. */
-  readonly certificates: AuthorityCertificates
+  readonly certificates: AuthorityState['certificates']
   readonly #edits: AuthorityEdits
   #held: { readonly from: number; readonly parts: CollateralParts } | undefined
 
-  /** From parts that were made or stored before; `certificates` must be those of `keys`. Use {@link create} or `loadAuthority`. */
-  constructor(o: { keys: AuthorityKeys; profile: AuthorityProfile; certificates: AuthorityCertificates; edits?: AuthorityEdits }) {
+  /** From its state; use {@link create}, {@link load} or {@link open}. */
+  constructor(o: AuthorityState & { edits?: AuthorityEdits }) {
     this.keys = o.keys
     this.profile = o.profile
     this.certificates = o.certificates
@@ -95,6 +98,34 @@ export class SoftwareQuotingAuthority {
       profile,
       certificates: { root: issue('root'), pckCa: issue('pckCa'), pck: issue('pck'), tcbSigner: issue('tcbSigner') },
     })
+  }
+
+  /** The authority that {@link save} wrote. Throws `TeeError`: `authority-missing`, `authority-exposed`, `authority-unreadable`. */
+  static async load(directory: string): Promise<SoftwareQuotingAuthority> {
+    return new SoftwareQuotingAuthority(await loadState(directory))
+  }
+
+  /**
+   * The authority in `directory`, made and saved there if there is none yet. Processes that open the same directory at the same time
+   * get the same one. Throws as {@link load}, but not `authority-missing`.
+   */
+  static async open(directory: string, o: { now: number; random?: Random }): Promise<SoftwareQuotingAuthority> {
+    try {
+      return await SoftwareQuotingAuthority.load(directory)
+    } catch (error) {
+      if (!(error instanceof TeeError && error.code === 'authority-missing')) throw error
+    }
+    await saveState(directory, SoftwareQuotingAuthority.create(o), { replace: false })
+    return SoftwareQuotingAuthority.load(directory)
+  }
+
+  /**
+   * Writes `authority.json` (mode 0600: it holds the private keys) and `root-ca.pem` into `directory`, each whole or not at all, in
+   * place of what was there. Throws `TypeError` for an authority with edits: a defect is for one test, not for keeping.
+   */
+  async save(directory: string): Promise<void> {
+    if (Object.keys(this.#edits).length > 0) throw new TypeError('an edited authority is not stored')
+    await saveState(directory, this, { replace: true })
   }
 
   /** The trusted root for whoever is to believe this authority, DER. */
@@ -170,5 +201,15 @@ export class SoftwareQuotingAuthority {
     }
     this.#held = { from, parts }
     return parts
+  }
+
+  /** Quotes of a TD with these measurements. */
+  quoter(td?: Partial<TdMeasurements>): Quoter {
+    return softwareQuoter(this, td)
+  }
+
+  /** A handler that serves {@link collateral} as Intel's service would; see `pccs.ts`. */
+  pccs(clock: { now(): number } = systemClock): (request: Request) => Response {
+    return pccsHandler({ fmspc: this.profile.sgx.fmspc, collateral: now => this.collateral(now) }, () => clock.now())
   }
 }

@@ -1,6 +1,5 @@
 /** Making evidence: quotes from the kernel of a TD, or from a quoting authority in software for development and tests. */
 export {
-  type AuthorityCertificates,
   type CollateralParts,
   type QuoteRequest,
   SoftwareQuotingAuthority,
@@ -14,8 +13,12 @@ export {
   type Edit,
 } from './authority-documents.ts'
 export { type AuthorityKeys, generateP256Key, type KeyName } from './authority-keys.ts'
+export type { AuthorityState } from './authority-store.ts'
+export { type ConfigfsPort, nodeConfigfs } from './configfs-port.ts'
+export { configfsQuoter } from './configfs-quoter.ts'
 export { TeeError, type TeeErrorCode } from './errors.ts'
 export { type QeReport, type QuoteHeader, type QuoteParts, qeReportData, quoteCertificateChain } from './quote.ts'
+export { type Quoter, softwareQuoter } from './quoter.ts'
 export type { SgxExtension } from './sgx-extension.ts'
 export {
   developmentEvaluationDataNumber,

@@ -109,6 +109,8 @@ export interface Platform {
 /** The evaluation that the development documents stand for; both name the same one. */
 export const developmentEvaluationDataNumber = 20
 
+const upToDateModuleSvn = developmentTeeTcbSvn[0]!
+
 /** Version of the TDX late microcode update (TEE_TCB_SVN[2]) that each status needs; 0 is below every level. */
 const microcodeSvn = (status: PlatformStatus) => platformStatuses.length - platformStatuses.indexOf(status)
 
@@ -116,7 +118,7 @@ const microcodeSvn = (status: PlatformStatus) => platformStatuses.length - platf
  * A TEE_TCB_SVN at which the development TCB info gives the platform `status`, or no status at all for `undefined`. `moduleSvn`
  * chooses the TDX module's: 5 is up to date, 4 out of date, 3 revoked, less has no level.
  */
-export function teeTcbSvnFor(status: PlatformStatus | undefined, moduleSvn = 5): Buffer {
+export function teeTcbSvnFor(status: PlatformStatus | undefined, moduleSvn = upToDateModuleSvn): Buffer {
   const svn = Buffer.from(developmentTeeTcbSvn)
   svn[0] = moduleSvn
   svn[2] = status === undefined ? 0 : microcodeSvn(status)
@@ -136,8 +138,8 @@ export function developmentTcbInfo(platform: Platform, window: Window): TcbInfo 
     tcbEvaluationDataNumber: developmentEvaluationDataNumber,
     tdxModule: module,
     tdxModuleIdentities: [
-      { id: 'TDX_03', ...module, tcbLevels: enclaveLevels(5) },
-      { id: 'TDX_01', ...module, tcbLevels: enclaveLevels(5) },
+      { id: 'TDX_03', ...module, tcbLevels: enclaveLevels(upToDateModuleSvn) },
+      { id: 'TDX_01', ...module, tcbLevels: enclaveLevels(upToDateModuleSvn) },
     ],
     tcbLevels: platformStatuses.map(status => ({
       tcb: {
@@ -152,8 +154,9 @@ export function developmentTcbInfo(platform: Platform, window: Window): TcbInfo 
 
 function tdxComponents(status: PlatformStatus): TcbComponent[] {
   const named: TcbComponent[] = [
-    // Module versions below the base level are for the module identities to judge, so the platform levels ask for none.
-    { svn: 0, category: 'OS/VMM', type: 'TDX Module' },
+    // As in Intel's: the module's version of the day, which counts here for module 1.0 only. For later ones (TEE_TCB_SVN[1] > 0)
+    // the module identities judge, and a verifier starts at the third component.
+    { svn: upToDateModuleSvn, category: 'OS/VMM', type: 'TDX Module' },
     { svn: 0, category: 'OS/VMM', type: 'TDX Module' },
     { svn: microcodeSvn(status), category: 'OS/VMM', type: 'TDX Late Microcode Update' },
   ]

@@ -137,11 +137,6 @@ export function crlNumber(value: number): Extension {
   return { oid: '2.5.29.20', critical: false, value: der.integer(value) }
 }
 
-/** The public half of a private key. */
-export function publicKeyOf(privateKey: KeyObject): KeyObject {
-  return createPublicKey(privateKey)
-}
-
 /** The 64 bytes x and y of a P-256 key, private or public: the form in which quotes carry keys. */
 export function rawPoint(key: KeyObject): Buffer {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key
