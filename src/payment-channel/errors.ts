@@ -4,7 +4,7 @@ import { CodedError } from '../lib/coded-error.ts'
 /**
  * - `bad-terms`: terms that no channel opens under. Fix the request.
  * - `bad-key`: an Ed25519 public key that is no point, of small order, or with a torsion component. Fix the request.
- * - `bad-amount`: an amount that the wire format does not hold. Fix the request.
+ * - `bad-value`: a value that the wire format does not hold. Fix the request.
  * - `bad-signature`: a signature that does not match what it must cover. Fix the request; from a party we trust: stop, security event.
  * - `not-a-channel`: the account runs other code or holds other data than a channel's. Stop: security event if we derived the address.
  * - `key-file`: a key file that is missing, malformed or readable by others. Fix the file.
@@ -16,7 +16,7 @@ import { CodedError } from '../lib/coded-error.ts'
 export type ChannelErrorCode =
   | 'bad-terms'
   | 'bad-key'
-  | 'bad-amount'
+  | 'bad-value'
   | 'bad-signature'
   | 'not-a-channel'
   | 'key-file'

@@ -43,9 +43,9 @@ export function authorizationCell({ ceiling, ...reference }: Authorization): Cel
   return signedCell(0x564f5531, reference).storeCoins(ceiling).endCell()
 }
 
-/** The cell whose hash the payee signs to charge. Throws {@link ChannelError} `bad-amount` for a root of another size than 32 bytes. */
+/** The cell whose hash the payee signs to charge. Throws {@link ChannelError} `bad-value` for a root of another size than 32 bytes. */
 export function claimCell({ amount, root, ...reference }: Claim): Cell {
-  if (root.length !== 32) throw new ChannelError('bad-amount', 'the root of a statement has 32 bytes')
+  if (root.length !== 32) throw new ChannelError('bad-value', 'the root of a statement has 32 bytes')
   return signedCell(0x434c4d31, reference).storeCoins(amount).storeBuffer(Buffer.from(root)).endCell()
 }
 
