@@ -1,0 +1,29 @@
+import { CodedError } from '../lib/coded-error.ts'
+
+/**
+ * - `insufficient-funds`: the reservation does not fit into what is available. **Top up**.
+ * - `channel-not-open`: the channel is not open on the chain, or is being closed. **Open another**.
+ * - `unknown-channel`: no such channel here. **Fix the request**.
+ * - `duplicate-rid`: this request id was used before. **Fix the request**: a new request needs a new id.
+ * - `no-reservation`: nothing is reserved under this id: never, or voided or expired since.
+ * - `above-reservation`: the cost is more than was reserved. **Stop: security event**; nothing was debited.
+ * - `conflict`: this id was posted already, with another cost or receipt. **Stop: security event**; the first post stands.
+ * - `unavailable`: the store cannot write, so nothing new is taken. **Retry** later; look at disk and log.
+ * - `locked`: another process has the ledger open. **Stop that one** first.
+ * - `corrupt`: the store contradicts itself. **Stop: restore a backup**; nothing was changed.
+ * - `not-durable`: the store does not sync every commit. **Stop**.
+ */
+export type LedgerErrorCode =
+  | 'insufficient-funds'
+  | 'channel-not-open'
+  | 'unknown-channel'
+  | 'duplicate-rid'
+  | 'no-reservation'
+  | 'above-reservation'
+  | 'conflict'
+  | 'unavailable'
+  | 'locked'
+  | 'corrupt'
+  | 'not-durable'
+
+export class LedgerError extends CodedError<LedgerErrorCode> {}

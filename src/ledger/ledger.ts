@@ -1,0 +1,315 @@
+/**
+ * Who owes what. Every decision is made in memory, at once, on the account's state; every change is queued for the store in
+ * the same turn, so what is durable is always a prefix of what was decided. A restart builds the same state again.
+ */
+import { LRUCache } from 'lru-cache'
+import { equalBytes, sha256 } from '../lib/bytes.ts'
+import type { Clock, Timer } from '../lib/clock.ts'
+import { type Nanoton, subtract } from '../lib/nanoton.ts'
+import { type Account, authorise, available, type ChannelStatus, emptyAccount, noteChain, post, release, reserve } from './account.ts'
+import { LedgerError } from './errors.ts'
+import { amount, bytes, emptyHead, type Head, type Rebuilt, rebuild } from './rebuild.ts'
+import type {
+  AccountView,
+  AuthorisationRecord,
+  ChannelRecord,
+  Claimable,
+  EvidenceRecord,
+  KeyRecord,
+  PostRecord,
+  RequestRecord,
+} from './records.ts'
+import type { Write } from './schema.ts'
+import { entryHash } from './statement.ts'
+import { GroupCommit, openSqlite, type Store } from './store.ts'
+
+const recentCount = 100
+const rememberedPosts = 100_000
+const sweepMs = 15_000
+
+interface Reservation {
+  readonly channel: string
+  readonly amount: Nanoton
+  readonly expiresAt: number
+}
+
+interface Posted {
+  readonly channel: string
+  readonly cost: Nanoton
+  readonly receiptHash: Buffer
+  readonly durable: Promise<void>
+}
+
+export interface LedgerOptions {
+  /** The store's file, made where it is not there. */
+  readonly file: string
+  readonly clock: Clock
+  /** Called once when a write fails; from then on nothing new is reserved. */
+  readonly onFailure?: (error: unknown) => void
+  /** Another store in place of SQLite. */
+  readonly store?: Store
+}
+
+/** Opens a ledger: rebuilds its state, checks it, voids what a dead process had reserved. Throws {@link LedgerError} `locked`, `corrupt` or `not-durable`. */
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const store = options.store ?? (await openSqlite(options.file))
+  try {
+    const ledger = new Ledger(store, await rebuild(store, recentCount), options)
+    await ledger.flushed()
+    return ledger
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+export class Ledger {
+  readonly #store: Store
+  readonly #commit: GroupCommit
+  readonly #clock: Clock
+  readonly #accounts: Map<string, Account>
+  readonly #authorisations: Map<string, AuthorisationRecord>
+  readonly #keys: Map<string, KeyRecord>
+  /** Newest statement entry: decided, and known to be durable. */
+  readonly #heads: Map<string, Head>
+  readonly #durableHeads: Map<string, Head>
+  readonly #reservations = new Map<string, Reservation>()
+  readonly #posted = new LRUCache<string, Posted>({ max: rememberedPosts })
+  /** Receipts on their way to the store. */
+  readonly #undurable = new Map<string, { receipt: Buffer; cost: Nanoton; channel: string }>()
+  readonly #evidence = new LRUCache<string, true>({ max: 1_024 })
+  #recent: RequestRecord[]
+  #transferSeq: bigint
+  #sweep: Timer | undefined
+
+  constructor(store: Store, state: Rebuilt, options: Pick<LedgerOptions, 'clock' | 'onFailure'>) {
+    this.#store = store
+    this.#commit = new GroupCommit(store, options.onFailure ?? (() => {}))
+    this.#clock = options.clock
+    this.#accounts = state.accounts
+    this.#authorisations = state.authorisations
+    this.#keys = state.keys
+    this.#heads = new Map(state.heads)
+    this.#durableHeads = new Map(state.heads)
+    this.#recent = state.recent
+    this.#transferSeq = state.lastTransfer
+    for (const { rid, channel, amount: reserved } of state.dead) this.#write([this.#transfer(rid, 'void', channel, reserved)])
+    this.#scheduleSweep()
+  }
+
+  /** Whether every write was taken so far. */
+  get healthy(): boolean {
+    return this.#commit.healthy
+  }
+
+  /** Records a channel; one that is known stays as it is. Durable when fulfilled. */
+  async openChannel(record: ChannelRecord): Promise<void> {
+    if (this.#accounts.has(record.address)) return
+    await this.#commit.write([['openChannel', record.address, record.terms, record.payerKey, record.payeeKeyId, this.#clock.now()]])
+    if (!this.#accounts.has(record.address)) this.#accounts.set(record.address, emptyAccount(record.address))
+  }
+
+  /** Every known channel and its state on the chain. */
+  channels(): { address: string; status: ChannelStatus }[] {
+    return Array.from(this.#accounts.values(), ({ channel: address, status }) => ({ address, status }))
+  }
+
+  /** Takes what the chain shows of a channel. Old answers change nothing. Throws `unknown-channel`. */
+  noteChain(address: string, seen: { status: ChannelStatus; deposited: Nanoton; settled: Nanoton }): void {
+    const before = this.#account(address)
+    const after = noteChain(before, seen)
+    const changed = after.status !== before.status || after.deposited !== before.deposited || after.settled !== before.settled
+    this.#accounts.set(address, after)
+    if (changed) this.#write([['noteChain', address, after.status, after.deposited, after.settled]])
+  }
+
+  /** Takes a signed ceiling, which counts once it is durable. A lower one than the highest changes nothing. Throws `unknown-channel`. */
+  async authorise(address: string, record: AuthorisationRecord): Promise<void> {
+    if (record.ceiling <= this.#account(address).ceiling) return
+    await this.#commit.write([['authorise', address, record.ceiling, record.signature, this.#clock.now()]])
+    const account = this.#account(address)
+    if (record.ceiling <= account.ceiling) return
+    this.#accounts.set(address, authorise(account, record.ceiling))
+    this.#authorisations.set(address, record)
+  }
+
+  /** Records an API key. Durable when fulfilled. Throws `unknown-channel`. */
+  async addKey(record: KeyRecord): Promise<void> {
+    this.#account(record.channel)
+    await this.#commit.write([['addKey', record.hash, record.channel, record.label ?? null, record.createdAt]])
+    this.#keys.set(record.hash, record)
+  }
+
+  findKey(hash: string): KeyRecord | undefined {
+    return this.#keys.get(hash)
+  }
+
+  /**
+   * Sets the worst case of a request aside until it is posted, voided, or `expiresAt` (ms) passes.
+   * Throws `insufficient-funds`, `channel-not-open`, `unknown-channel`, `duplicate-rid` or `unavailable`; then nothing is reserved.
+   */
+  reserve(request: { rid: string; channel: string; amount: Nanoton; expiresAt: number }): void {
+    const { rid, channel, expiresAt } = request
+    if (!this.healthy) throw new LedgerError('unavailable', 'the ledger cannot write')
+    if (this.#reservations.has(rid) || this.#posted.has(rid)) throw new LedgerError('duplicate-rid', 'this request id was used before')
+    this.#accounts.set(channel, reserve(this.#account(channel), request.amount))
+    this.#reservations.set(rid, { channel, amount: request.amount, expiresAt })
+    this.#write([this.#transfer(rid, 'reserve', channel, request.amount)])
+  }
+
+  /**
+   * Debits the exact cost and frees the rest, visible at once; the promise says when it is durable. The same post again is
+   * the same post. Rejects with `no-reservation`, `above-reservation` or `conflict`, and then nothing was debited.
+   */
+  post(record: PostRecord): Promise<void> {
+    try {
+      return this.#postNow(record)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #postNow(record: PostRecord): Promise<void> {
+    const { rid, cost } = record
+    const receipt = Buffer.from(record.receipt)
+    const receiptHash = sha256(receipt)
+    const before = this.#posted.get(rid)
+    if (before) {
+      if (before.cost !== cost || !equalBytes(before.receiptHash, receiptHash))
+        throw new LedgerError('conflict', 'this request was posted already, with another receipt')
+      return before.durable
+    }
+    const reservation = this.#reservations.get(rid)
+    if (!reservation) throw new LedgerError('no-reservation', 'nothing is reserved for this request')
+    const { channel } = reservation
+    const account = post(this.#account(channel), reservation.amount, cost)
+    const head = this.#nextHead(channel, { rid, receiptHash, cost, spent: account.spent })
+    this.#accounts.set(channel, account)
+    this.#heads.set(channel, head.head)
+    this.#reservations.delete(rid)
+
+    const at = this.#clock.now()
+    const { model, worker, evidence, usage, finish } = record
+    this.#undurable.set(rid, { receipt, cost, channel })
+    this.#recent = [{ rid, channel, cost, model, worker, evidence, usage, finish, at }, ...this.#recent.slice(0, recentCount - 1)]
+    const durable = this.#commit.write([
+      this.#transfer(rid, 'post', channel, cost),
+      this.#transfer(rid, 'void', channel, subtract(reservation.amount, cost)),
+      head.write,
+      ['receipt', rid, channel, receipt, cost, model, worker, evidence, JSON.stringify(usage), finish, at],
+    ])
+    this.#posted.set(rid, { channel, cost, receiptHash, durable })
+    return durable.then(() => {
+      this.#undurable.delete(rid)
+      this.#durableHeads.set(channel, head.head)
+    })
+  }
+
+  #nextHead(channel: string, posted: { rid: string; receiptHash: Buffer; cost: Nanoton; spent: Nanoton }): { head: Head; write: Write } {
+    const last = this.#heads.get(channel) ?? emptyHead
+    const entry = { seq: last.seq + 1, prev: last.hash, ...posted }
+    const hash = entryHash(entry)
+    const write: Write = [
+      'entry',
+      channel,
+      entry.seq,
+      entry.rid,
+      entry.receiptHash,
+      entry.cost,
+      entry.spent,
+      entry.prev,
+      hash,
+      this.#clock.now(),
+    ]
+    return { head: { seq: entry.seq, hash, spent: posted.spent }, write }
+  }
+
+  /** Frees a reservation whole. One that is not there any more is left as it is. */
+  void(rid: string): void {
+    const reservation = this.#reservations.get(rid)
+    if (!reservation) return
+    this.#reservations.delete(rid)
+    this.#accounts.set(reservation.channel, release(this.#account(reservation.channel), reservation.amount))
+    this.#write([this.#transfer(rid, 'void', reservation.channel, reservation.amount)])
+  }
+
+  /** Keeps what a receipt was signed under beside the receipts. */
+  storeEvidence(record: EvidenceRecord): void {
+    if (this.#evidence.has(record.digest)) return
+    this.#evidence.set(record.digest, true)
+    this.#write([['evidence', record.digest, record.keyset, record.quote, record.at]])
+  }
+
+  account(address: string): AccountView | undefined {
+    const account = this.#accounts.get(address)
+    if (!account) return undefined
+    const { channel, status, deposited, settled, spent, reserved, ceiling } = account
+    return { channel, status, deposited, authorised: ceiling, settled, spent, reserved, available: available(account) }
+  }
+
+  /** The worker-signed bytes a charge rests on; undefined where there is no such charge. */
+  async receipt(rid: string): Promise<{ receipt: Buffer; cost: Nanoton; channel: string } | undefined> {
+    const fresh = this.#undurable.get(rid)
+    if (fresh) return fresh
+    const [row] = await this.#store.query('receipt', rid)
+    return row && { receipt: Buffer.from(bytes(row.payload)), cost: amount(row.cost), channel: String(row.channel) }
+  }
+
+  /** The last charged requests, newest first. */
+  recent(count: number): RequestRecord[] {
+    return this.#recent.slice(0, count)
+  }
+
+  /** What may be claimed now: only what is durable. Undefined for an unknown channel. */
+  claimable(address: string): Claimable | undefined {
+    const account = this.#accounts.get(address)
+    if (!account) return undefined
+    const head = this.#durableHeads.get(address) ?? emptyHead
+    return { spent: head.spent, settled: account.settled, root: head.hash, authorisation: this.#authorisations.get(address) }
+  }
+
+  /** Keeps a signed claim before it is sent, so that a restart never charges below it. Durable when fulfilled. */
+  async noteClaim(address: string, claim: { amount: Nanoton; root: Uint8Array; claimSignature: Uint8Array }): Promise<void> {
+    await this.#commit.write([['claim', address, claim.amount, claim.root, claim.claimSignature, this.#clock.now()]])
+  }
+
+  /** Fulfilled when everything decided so far is on disk. */
+  async flushed(): Promise<void> {
+    await this.#commit.drained()
+  }
+
+  /** Writes what is queued and closes the store. Reservations that are still open are voided at the next start. */
+  async close(): Promise<void> {
+    this.#sweep?.cancel()
+    await this.#commit.drained()
+    await this.#store.close()
+  }
+
+  #account(channel: string): Account {
+    const account = this.#accounts.get(channel)
+    if (!account) throw new LedgerError('unknown-channel', 'this channel is not known')
+    return account
+  }
+
+  /** Double entry: a reservation moves money from the channel to what is set aside, a post from there to revenue, a void back. */
+  #transfer(rid: string, kind: 'reserve' | 'post' | 'void', channel: string, moved: Nanoton): Write {
+    this.#transferSeq += 1n
+    const free = `channel:${channel}`
+    const aside = `reserved:${channel}`
+    const [debit, credit] = kind === 'reserve' ? [free, aside] : kind === 'post' ? [aside, `revenue:${channel}`] : [aside, free]
+    return ['transfer', this.#transferSeq, rid, kind, channel, debit, credit, moved, this.#clock.now()]
+  }
+
+  /** Queues writes that nobody waits for; a failure reaches `onFailure`. */
+  #write(writes: readonly Write[]): void {
+    this.#commit.write(writes).catch(() => {})
+  }
+
+  #scheduleSweep(): void {
+    this.#sweep = this.#clock.after(sweepMs, () => {
+      const now = this.#clock.now()
+      for (const [rid, { expiresAt }] of this.#reservations) if (expiresAt <= now) this.void(rid)
+      this.#scheduleSweep()
+    })
+  }
+}

@@ -1,0 +1,170 @@
+/** Building the state again from what is stored, and refusing a store that contradicts itself. */
+import { equalBytes } from '../lib/bytes.ts'
+import { type Nanoton, nanoton, zero } from '../lib/nanoton.ts'
+import { type Account, authorise, type ChannelStatus, emptyAccount, noteChain } from './account.ts'
+import { LedgerError } from './errors.ts'
+import type { AuthorisationRecord, KeyRecord, RequestRecord } from './records.ts'
+import type { Row, Value } from './schema.ts'
+import { emptyRoot, entryHash } from './statement.ts'
+import type { Store } from './store.ts'
+
+/** The newest entry of a channel's statement. */
+export interface Head {
+  readonly seq: number
+  readonly hash: Buffer
+  readonly spent: Nanoton
+}
+
+export const emptyHead: Head = { seq: 0, hash: emptyRoot, spent: zero }
+
+/** A reservation that the last run left open. */
+export interface DeadReservation {
+  readonly rid: string
+  readonly channel: string
+  readonly amount: Nanoton
+}
+
+export interface Rebuilt {
+  readonly accounts: Map<string, Account>
+  readonly heads: Map<string, Head>
+  readonly authorisations: Map<string, AuthorisationRecord>
+  readonly keys: Map<string, KeyRecord>
+  readonly recent: RequestRecord[]
+  readonly dead: DeadReservation[]
+  readonly lastTransfer: bigint
+}
+
+/** Reads the store. Throws {@link LedgerError} `corrupt` where transfers, statement and balances disagree. */
+export async function rebuild(store: Store, recentCount: number): Promise<Rebuilt> {
+  const heads = await readStatement(store)
+  const accounts = new Map<string, Account>()
+  for (const row of await store.query('channels')) accounts.set(text(row.address), emptyAccount(text(row.address)))
+  await checkBalances(store, heads)
+  for (const [channel, head] of heads) {
+    if (!accounts.has(channel)) throw corrupt(`the statement names a channel ${channel} that was never opened`)
+    accounts.set(channel, { ...accounts.get(channel)!, spent: head.spent })
+  }
+  const authorisations = new Map<string, AuthorisationRecord>()
+  for (const row of await store.query('authorisations')) {
+    const record = { ceiling: amount(row.ceiling), signature: bytes(row.signature) }
+    authorisations.set(text(row.channel), record)
+    update(accounts, text(row.channel), account => authorise(account, record.ceiling))
+  }
+  for (const row of await store.query('chainViews')) {
+    const seen = { status: Number(row.status) as ChannelStatus, deposited: amount(row.deposited), settled: amount(row.settled) }
+    update(accounts, text(row.address), account => noteChain(account, seen))
+  }
+  // Whoever restores an old backup must not charge twice for what was already claimed.
+  for (const row of await store.query('claims'))
+    update(accounts, text(row.channel), account => ({
+      ...account,
+      spent: amount(row.amount) > account.spent ? amount(row.amount) : account.spent,
+    }))
+  return {
+    accounts,
+    heads,
+    authorisations,
+    keys: await readKeys(store),
+    recent: await readRecent(store, recentCount),
+    dead: await readDead(store),
+    lastTransfer: (await store.query('lastTransfer'))[0]!.seq as bigint,
+  }
+}
+
+function update(accounts: Map<string, Account>, channel: string, change: (account: Account) => Account): void {
+  const account = accounts.get(channel)
+  if (account) accounts.set(channel, change(account))
+}
+
+/** Every link of every chain, from the first entry on. */
+async function readStatement(store: Store): Promise<Map<string, Head>> {
+  const heads = new Map<string, Head>()
+  for (const row of await store.query('statement')) {
+    const channel = text(row.channel)
+    const head = heads.get(channel) ?? emptyHead
+    const entry = {
+      seq: Number(row.seq),
+      rid: text(row.rid),
+      receiptHash: bytes(row.receipt_hash),
+      cost: amount(row.cost),
+      spent: amount(row.spent),
+      prev: bytes(row.prev),
+    }
+    const hash = bytes(row.hash)
+    if (entry.seq !== head.seq + 1 || !equalBytes(entry.prev, head.hash))
+      throw corrupt(`entry ${entry.seq} of ${channel} does not follow the one before`)
+    if (entry.spent < entry.cost || !equalBytes(entryHash(entry), hash)) throw corrupt(`entry ${entry.seq} of ${channel} was changed`)
+    // `spent` may jump where the chain had paid more than a restored ledger knew, and never falls.
+    if (entry.spent - entry.cost < head.spent) throw corrupt(`entry ${entry.seq} of ${channel} does not add up`)
+    heads.set(channel, { seq: entry.seq, hash: Buffer.from(hash), spent: entry.spent })
+  }
+  return heads
+}
+
+/** The posted transfers of a channel are the costs in its statement. */
+async function checkBalances(store: Store, heads: ReadonlyMap<string, Head>): Promise<void> {
+  const posted = new Map<string, bigint>()
+  for (const row of await store.query('balances')) if (row.kind === 'post') posted.set(text(row.channel), row.total as bigint)
+  const costs = new Map<string, bigint>()
+  for (const row of await store.query('statement'))
+    costs.set(text(row.channel), (costs.get(text(row.channel)) ?? 0n) + (row.cost as bigint))
+  for (const channel of new Set([...posted.keys(), ...costs.keys(), ...heads.keys()])) {
+    if ((posted.get(channel) ?? 0n) !== (costs.get(channel) ?? 0n)) throw corrupt(`transfers and statement of ${channel} disagree`)
+  }
+}
+
+async function readKeys(store: Store): Promise<Map<string, KeyRecord>> {
+  const rows = await store.query('keys')
+  return new Map(
+    rows.map(row => [
+      text(row.hash),
+      {
+        hash: text(row.hash),
+        channel: text(row.channel),
+        createdAt: Number(row.created_at),
+        ...(row.label === null ? {} : { label: text(row.label) }),
+      },
+    ]),
+  )
+}
+
+async function readRecent(store: Store, count: number): Promise<RequestRecord[]> {
+  return (await store.query('recent', count)).map(toRequest)
+}
+
+function toRequest(row: Row): RequestRecord {
+  return {
+    rid: text(row.rid),
+    channel: text(row.channel),
+    cost: amount(row.cost),
+    model: text(row.model),
+    worker: text(row.worker),
+    evidence: '',
+    usage: JSON.parse(text(row.usage)),
+    finish: row.finish === null ? null : text(row.finish),
+    at: Number(row.at),
+  }
+}
+
+async function readDead(store: Store): Promise<DeadReservation[]> {
+  return (await store.query('open')).map(row => ({ rid: text(row.rid), channel: text(row.channel), amount: amount(row.amount) }))
+}
+
+function text(value: Value | undefined): string {
+  if (typeof value !== 'string') throw corrupt('a text is missing')
+  return value
+}
+
+export function amount(value: Value | undefined): Nanoton {
+  if (typeof value !== 'bigint') throw corrupt('an amount is missing')
+  return nanoton(value)
+}
+
+export function bytes(value: Value | undefined): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw corrupt('bytes are missing')
+  return value
+}
+
+function corrupt(what: string): LedgerError {
+  return new LedgerError('corrupt', `the ledger contradicts itself: ${what}. Restore a backup.`)
+}

@@ -1,0 +1,75 @@
+import type { Nanoton } from '../lib/nanoton.ts'
+import type { ChannelStatus } from './account.ts'
+
+/** A channel as it was accepted. */
+export interface ChannelRecord {
+  readonly address: string
+  /** The terms in the form they were agreed in; opaque here. */
+  readonly terms: string
+  /** Raw Ed25519 keys: 32 bytes, and the payee's in hex. */
+  readonly payerKey: Uint8Array
+  readonly payeeKeyId: string
+}
+
+/** An API key: only its hash is kept. */
+export interface KeyRecord {
+  /** SHA-256 of the key, lowercase hex. */
+  readonly hash: string
+  readonly channel: string
+  readonly label?: string
+  readonly createdAt: number
+}
+
+/** The payer's highest signed ceiling. */
+export interface AuthorisationRecord {
+  readonly ceiling: Nanoton
+  readonly signature: Uint8Array
+}
+
+/** What a worker signed for one request. Nothing in it says what was asked or answered. */
+export interface PostRecord {
+  readonly rid: string
+  readonly cost: Nanoton
+  /** The RECEIPT (or last CHECKPOINT) payload as it came. */
+  readonly receipt: Uint8Array
+  readonly usage: { readonly prompt: number; readonly cached: number; readonly completion: number; readonly reasoning: number }
+  readonly model: string
+  readonly worker: string
+  /** Digest of the keyset that signed. */
+  readonly evidence: string
+  /** Null where a checkpoint was charged in place of a receipt. */
+  readonly finish: string | null
+}
+
+/** A charged request, for lists. */
+export interface RequestRecord extends Omit<PostRecord, 'receipt'> {
+  readonly channel: string
+  readonly at: number
+}
+
+export interface EvidenceRecord {
+  readonly digest: string
+  readonly keyset: Uint8Array
+  readonly quote: Uint8Array
+  readonly at: number
+}
+
+/** What `GET /v1/account` shows. `authorised` is the ceiling. */
+export interface AccountView {
+  readonly channel: string
+  readonly status: ChannelStatus
+  readonly deposited: Nanoton
+  readonly authorised: Nanoton
+  readonly settled: Nanoton
+  readonly spent: Nanoton
+  readonly reserved: Nanoton
+  readonly available: Nanoton
+}
+
+/** What can be claimed: durable spending, the statement's hash at that amount, and the payer's word for it. */
+export interface Claimable {
+  readonly spent: Nanoton
+  readonly settled: Nanoton
+  readonly root: Buffer
+  readonly authorisation: AuthorisationRecord | undefined
+}

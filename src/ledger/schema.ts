@@ -1,0 +1,66 @@
+/**
+ * What is stored, in SQL that SQLite and PostgreSQL both take. Tables are append-only but for `chain_view`, which repeats
+ * what the chain says anyway. `transfer` is double entry: every row moves an amount from one account to another.
+ */
+
+/** Numbered; applied in order, each once, never changed after a release. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE channel (address TEXT PRIMARY KEY, terms TEXT NOT NULL, payer_key BLOB NOT NULL, payee_key_id TEXT NOT NULL, opened_at BIGINT NOT NULL);
+  CREATE TABLE chain_view (address TEXT PRIMARY KEY, status INTEGER NOT NULL, deposited BIGINT NOT NULL, settled BIGINT NOT NULL);
+  CREATE TABLE authorisation (channel TEXT NOT NULL, ceiling BIGINT NOT NULL, signature BLOB NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (channel, ceiling));
+  CREATE TABLE api_key (hash TEXT PRIMARY KEY, channel TEXT NOT NULL, label TEXT, created_at BIGINT NOT NULL);
+  CREATE TABLE transfer (seq BIGINT PRIMARY KEY, rid TEXT NOT NULL, kind TEXT NOT NULL, channel TEXT NOT NULL, debit TEXT NOT NULL, credit TEXT NOT NULL,
+    amount BIGINT NOT NULL CHECK (amount >= 0), at BIGINT NOT NULL);
+  CREATE TABLE statement (channel TEXT NOT NULL, seq BIGINT NOT NULL, rid TEXT NOT NULL UNIQUE, receipt_hash BLOB NOT NULL, cost BIGINT NOT NULL CHECK (cost >= 0),
+    spent BIGINT NOT NULL, prev BLOB NOT NULL, hash BLOB NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (channel, seq));
+  CREATE TABLE receipt (rid TEXT PRIMARY KEY, channel TEXT NOT NULL, payload BLOB NOT NULL, cost BIGINT NOT NULL, model TEXT NOT NULL, worker TEXT NOT NULL,
+    evidence TEXT NOT NULL, usage TEXT NOT NULL, finish TEXT, at BIGINT NOT NULL);
+  CREATE TABLE evidence (digest TEXT PRIMARY KEY, keyset BLOB NOT NULL, quote BLOB NOT NULL, at BIGINT NOT NULL);
+  CREATE TABLE claim (channel TEXT NOT NULL, amount BIGINT NOT NULL, root BLOB NOT NULL, signature BLOB NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (channel, amount));
+  `,
+]
+
+/** The writes, by name, with their parameters in order. */
+export const statements = {
+  openChannel:
+    'INSERT INTO channel (address, terms, payer_key, payee_key_id, opened_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (address) DO NOTHING',
+  noteChain:
+    'INSERT INTO chain_view (address, status, deposited, settled) VALUES (?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET status = excluded.status, deposited = excluded.deposited, settled = excluded.settled',
+  authorise: 'INSERT INTO authorisation (channel, ceiling, signature, at) VALUES (?, ?, ?, ?) ON CONFLICT (channel, ceiling) DO NOTHING',
+  addKey: 'INSERT INTO api_key (hash, channel, label, created_at) VALUES (?, ?, ?, ?)',
+  transfer: 'INSERT INTO transfer (seq, rid, kind, channel, debit, credit, amount, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  entry: 'INSERT INTO statement (channel, seq, rid, receipt_hash, cost, spent, prev, hash, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  receipt:
+    'INSERT INTO receipt (rid, channel, payload, cost, model, worker, evidence, usage, finish, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  evidence: 'INSERT INTO evidence (digest, keyset, quote, at) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING',
+  claim: 'INSERT INTO claim (channel, amount, root, signature, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (channel, amount) DO NOTHING',
+} as const
+
+/** The reads, by name. */
+export const queries = {
+  channels: 'SELECT address, terms, payer_key, payee_key_id, opened_at FROM channel ORDER BY opened_at, address',
+  chainViews: 'SELECT address, status, deposited, settled FROM chain_view',
+  authorisations: 'SELECT channel, ceiling, signature FROM authorisation ORDER BY channel, ceiling',
+  keys: 'SELECT hash, channel, label, created_at FROM api_key',
+  claims: 'SELECT channel, amount, root, signature FROM claim ORDER BY channel, amount',
+  statement: 'SELECT channel, seq, rid, receipt_hash, cost, spent, prev, hash FROM statement ORDER BY channel, seq',
+  balances: 'SELECT channel, kind, SUM(amount) AS total FROM transfer GROUP BY channel, kind',
+  open: "SELECT t.rid, t.channel, t.amount FROM transfer t WHERE t.kind = 'reserve' AND NOT EXISTS (SELECT 1 FROM transfer e WHERE e.rid = t.rid AND e.kind IN ('post', 'void') AND e.seq > t.seq)",
+  lastTransfer: 'SELECT COALESCE(MAX(seq), 0) AS seq FROM transfer',
+  recent: 'SELECT rid, channel, cost, model, worker, usage, finish, at FROM receipt ORDER BY at DESC, rid LIMIT ?',
+  receipt: 'SELECT payload, cost, channel FROM receipt WHERE rid = ?',
+  evidence: 'SELECT keyset, quote, at FROM evidence WHERE digest = ?',
+} as const
+
+export const indexes = [
+  'CREATE INDEX IF NOT EXISTS transfer_rid ON transfer (rid)',
+  'CREATE INDEX IF NOT EXISTS receipt_at ON receipt (at)',
+]
+
+export type StatementName = keyof typeof statements
+export type QueryName = keyof typeof queries
+/** A value as stores take and give it; amounts travel as bigint. */
+export type Value = string | number | bigint | Uint8Array | null
+export type Write = readonly [name: StatementName, ...parameters: Value[]]
+export type Row = Readonly<Record<string, Value>>

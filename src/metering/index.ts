@@ -1,0 +1,2 @@
+export { PriceTable, type PriceVector, toVector } from './price-table.ts'
+export { type WorstCase, type WorstCaseInput, worstCase } from './worst-case.ts'
