@@ -178,7 +178,6 @@ describe('the watch', () => {
     expect(failure).toMatchObject({ code: 'chain-failed', message: expect.stringContaining('cannot apply external message') })
     expect(inspect(failure, { depth: 9 })).not.toContain('a secret')
   })
-  })
 })
 
 describe('the settler', () => {
