@@ -1,0 +1,281 @@
+/**
+ * The agent's side of the loopback HTTP to an inference engine in OpenAI's form, by `undici`'s dispatcher. It knows about
+ * connections, time and sizes, and nothing about what is said. The engine is never trusted to be polite: it may hang, close
+ * half-way, never end, or send anything at all, and every such case ends in exactly one {@link AgentError}.
+ */
+import { type Dispatcher, Pool } from 'undici'
+import type { Clock, Timer } from '../lib/clock.ts'
+import { AgentError } from './errors.ts'
+
+/** How long an engine may take, in milliseconds, and how much it may say, in bytes. */
+export interface EngineLimits {
+  readonly connectMs: number
+  /** Until the response's head. Without streaming that is the whole generation. */
+  readonly firstByteMs: number
+  /** Between two pieces of an answer. Time in which we asked for a pause does not count. */
+  readonly idleMs: number
+  readonly totalMs: number
+  readonly answerBytes: number
+}
+
+/** Receives one answer of the engine. After `end` or `fail` nothing follows; exactly one of them comes, unless the call was aborted. */
+export interface EngineSink {
+  /** The head of a 200 answer; the media type in lower case, without parameters. */
+  head(contentType: string): void
+  /** Returning false asks for a pause until {@link EngineCall.resume}. */
+  data(chunk: Buffer): boolean
+  end(): void
+  fail(error: AgentError): void
+}
+
+export interface EngineCall {
+  resume(): void
+  /** Stops the engine by cutting the line. The sink hears nothing any more. Safe to repeat, and after the end. */
+  abort(): void
+}
+
+const maxErrorBytes = 64 * 1024
+const maxJsonBytes = 1024 * 1024
+const probeMs = 5_000
+
+export class EngineClient {
+  readonly #pool: Pool
+  readonly #basePath: string
+  readonly #clock: Clock
+  readonly #limits: EngineLimits
+
+  /** `url` is the engine's origin, with a base path or none. */
+  constructor(options: { url: string; clock: Clock; limits: EngineLimits }) {
+    const url = new URL(options.url)
+    this.#basePath = url.pathname.replace(/\/$/, '')
+    this.#clock = options.clock
+    this.#limits = options.limits
+    this.#pool = new Pool(url.origin, {
+      connections: null,
+      pipelining: 1,
+      connect: { timeout: options.limits.connectMs },
+      // Below what engines keep (uvicorn 5 s, llama-server less); what still meets a closed socket is sent once more.
+      keepAliveTimeout: 2_000,
+      keepAliveMaxTimeout: 2_000,
+      // Our own timers, on the injected clock, take the place of these.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+  }
+
+  /** Posts a JSON body to `path` and feeds a 200 answer to `sink`; any other status becomes `engine-refused`. */
+  post(path: string, body: Buffer, sink: EngineSink): EngineCall {
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+    const exchange = new Exchange(sink, this.#clock, this.#limits, handler => {
+      this.#pool.dispatch({ path: this.#basePath + path, method: 'POST', headers, body }, handler)
+    })
+    exchange.start()
+    return exchange
+  }
+
+  /** Reads a JSON document. Throws {@link AgentError}. */
+  async getJson(path: string): Promise<unknown> {
+    try {
+      const { statusCode, body } = await this.#pool.request({
+        path: this.#basePath + path,
+        method: 'GET',
+        headersTimeout: probeMs,
+        bodyTimeout: probeMs,
+      })
+      const parts: Buffer[] = []
+      let size = 0
+      for await (const part of body as AsyncIterable<Buffer>) {
+        size += part.length
+        if (size > maxJsonBytes) throw new AgentError('engine-garbage', `${path} is larger than ${maxJsonBytes} bytes`)
+        parts.push(part)
+      }
+      if (statusCode !== 200) throw new AgentError('engine-refused', `the engine answered ${statusCode} to ${path}`, { status: statusCode })
+      return parseJson(Buffer.concat(parts))
+    } catch (cause) {
+      throw asAgentError(cause, false)
+    }
+  }
+
+  /** Ends all connections at once. */
+  async close(): Promise<void> {
+    await this.#pool.destroy()
+  }
+}
+
+/** Parses JSON without ever quoting it. Throws {@link AgentError} `engine-garbage`. */
+export function parseJson(bytes: Buffer | string): unknown {
+  try {
+    return JSON.parse(typeof bytes === 'string' ? bytes : bytes.toString('utf8'))
+  } catch {
+    throw new AgentError('engine-garbage', 'the engine sent something that is not JSON')
+  }
+}
+
+/** The undici handler of one call. */
+class Exchange implements EngineCall, Dispatcher.DispatchHandler {
+  readonly #sink: EngineSink
+  readonly #clock: Clock
+  readonly #limits: EngineLimits
+  readonly #dispatch: (handler: Dispatcher.DispatchHandler) => void
+  #controller: Dispatcher.DispatchController | undefined
+  #silence: Timer | undefined
+  #total: Timer | undefined
+  #lastByteAt = 0
+  #paused = false
+  #again = true
+  #done = false
+  #status = 0
+  #size = 0
+  #errorBody: Buffer[] = []
+
+  constructor(sink: EngineSink, clock: Clock, limits: EngineLimits, dispatch: (handler: Dispatcher.DispatchHandler) => void) {
+    this.#sink = sink
+    this.#clock = clock
+    this.#limits = limits
+    this.#dispatch = dispatch
+  }
+
+  start(): void {
+    this.#total = this.#clock.after(this.#limits.totalMs, () =>
+      this.#fail(new AgentError('engine-timeout', 'the answer of the engine took too long')),
+    )
+    this.#silence = this.#clock.after(this.#limits.firstByteMs, () =>
+      this.#fail(new AgentError('engine-timeout', 'the engine did not begin to answer')),
+    )
+    this.#dispatch(this)
+  }
+
+  resume(): void {
+    if (this.#done || !this.#paused) return
+    this.#paused = false
+    this.#lastByteAt = this.#clock.now()
+    this.#controller?.resume()
+  }
+
+  abort(): void {
+    this.#close()
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#done) controller.abort(new Error('not wanted any more'))
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (this.#done || status < 200) return
+    this.#status = status
+    this.#lastByteAt = this.#clock.now()
+    this.#silence?.cancel()
+    this.#watch(this.#limits.idleMs)
+    const encoding = headers['content-encoding']
+    if (encoding !== undefined && encoding !== 'identity') {
+      this.#fail(new AgentError('engine-garbage', 'the engine answered with a content encoding nobody asked for'))
+      return
+    }
+    if (status === 200) this.#guard(() => this.#sink.head(mediaType(headers['content-type'])))
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#done) return
+    this.#lastByteAt = this.#clock.now()
+    this.#size += chunk.length
+    if (this.#status !== 200) {
+      if (this.#size > maxErrorBytes) this.#refused()
+      else this.#errorBody.push(chunk)
+      return
+    }
+    if (this.#size > this.#limits.answerBytes) {
+      this.#fail(new AgentError('engine-garbage', `the answer of the engine is larger than ${this.#limits.answerBytes} bytes`))
+      return
+    }
+    this.#guard(() => {
+      if (this.#sink.data(chunk) || this.#done) return
+      this.#paused = true
+      controller.pause()
+    })
+  }
+
+  onResponseEnd(): void {
+    if (this.#done) return
+    if (this.#status !== 200) {
+      this.#refused()
+      return
+    }
+    this.#guard(() => {
+      this.#sink.end()
+      this.#close()
+    })
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#done) return
+    if (this.#again && this.#status === 0 && isClosedSocket(error)) {
+      // A kept connection that the engine closed just now: no byte of an answer has come, so the question is asked once more.
+      this.#again = false
+      this.#dispatch(this)
+      return
+    }
+    this.#fail(asAgentError(error, this.#status !== 0))
+  }
+
+  /** Whatever the sink throws about what it was given is the engine's fault. */
+  #guard(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.#fail(asAgentError(error, true))
+    }
+  }
+
+  #watch(waitMs: number): void {
+    this.#silence = this.#clock.after(waitMs, () => {
+      const silentMs = this.#paused ? 0 : this.#clock.now() - this.#lastByteAt
+      if (silentMs >= this.#limits.idleMs) this.#fail(new AgentError('engine-timeout', 'the engine fell silent in the middle of an answer'))
+      else this.#watch(this.#limits.idleMs - silentMs)
+    })
+  }
+
+  #refused(): void {
+    const status = this.#status
+    this.#fail(new AgentError('engine-refused', `the engine answered ${status}`, { status, body: Buffer.concat(this.#errorBody) }))
+  }
+
+  #fail(error: AgentError): void {
+    if (this.#done) return
+    this.#close()
+    this.#sink.fail(error)
+  }
+
+  #close(): void {
+    if (this.#done) return
+    this.#done = true
+    this.#silence?.cancel()
+    this.#total?.cancel()
+    // After a proper end this is without effect.
+    this.#controller?.abort(new Error('not wanted any more'))
+  }
+}
+
+function mediaType(header: string | string[] | undefined): string {
+  const text = Array.isArray(header) ? (header[0] ?? '') : (header ?? '')
+  return text.split(';', 1)[0]!.trim().toLowerCase()
+}
+
+function isClosedSocket(error: Error): boolean {
+  return 'code' in error && (error.code === 'UND_ERR_SOCKET' || error.code === 'ECONNRESET' || error.code === 'EPIPE')
+}
+
+function asAgentError(cause: unknown, begun: boolean): AgentError {
+  if (cause instanceof AgentError) return cause
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  if (/TIMEOUT/.test(code)) return new AgentError('engine-timeout', 'the engine did not answer in time', { cause })
+  if (cause instanceof Error && cause.name === 'HTTPParserError')
+    return new AgentError('engine-garbage', 'the engine does not speak HTTP', { cause })
+  return begun
+    ? new AgentError('engine-cut', 'the engine closed in the middle of an answer', { cause })
+    : new AgentError('engine-unreachable', 'the engine cannot be reached', { cause })
+}

@@ -1,0 +1,69 @@
+/**
+ * Answers to "prove who you are": a fresh quote over the caller's own nonce and the present keyset (envelope spec, "Evidence
+ * document"). Quotes are made one at a time, because the hardware does, and at a bounded rate, because they are dear.
+ */
+import { type EvidenceDocument, reportData } from '../attestation/index.ts'
+import { toBase64, toHex } from '../lib/bytes.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Quoter } from '../tee/index.ts'
+import type { Generation } from './identity.ts'
+
+const maxWaiting = 64
+
+export interface EvidenceOptions {
+  readonly quoter: Quoter
+  readonly generation: () => Generation
+  readonly clock: Clock
+  /** Quotes per second in the long run; twice as many may come at once. */
+  readonly perSecond: number
+}
+
+export class EvidenceMaker {
+  readonly #options: EvidenceOptions
+  #tail: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  #tokens: number
+  #filledAt: number
+
+  constructor(options: EvidenceOptions) {
+    this.#options = options
+    this.#tokens = options.perSecond * 2
+    this.#filledAt = options.clock.now()
+  }
+
+  /** The evidence document over `nonce` (32 bytes), or undefined where too much is asked: **retry** in a second. Throws what the quoter throws. */
+  async make(nonce: Uint8Array): Promise<EvidenceDocument | undefined> {
+    if (this.#waiting >= maxWaiting || !this.#take()) return undefined
+    this.#waiting += 1
+    const turn = this.#tail.then(() => this.#quote(nonce))
+    this.#tail = turn.catch(() => {})
+    try {
+      return await turn
+    } finally {
+      this.#waiting -= 1
+    }
+  }
+
+  async #quote(nonce: Uint8Array): Promise<EvidenceDocument> {
+    const { keysetBytes } = this.#options.generation()
+    const quote = await this.#options.quoter.quote(reportData(nonce, keysetBytes, null))
+    return {
+      version: 1,
+      nonce: toHex(nonce),
+      keyset: toBase64(keysetBytes),
+      gpu_evidence: null,
+      tee: { type: 'tdx', quote: toBase64(quote) },
+    }
+  }
+
+  /** A token bucket. */
+  #take(): boolean {
+    const { clock, perSecond } = this.#options
+    const now = clock.now()
+    this.#tokens = Math.min(perSecond * 2, this.#tokens + (Math.max(now - this.#filledAt, 0) * perSecond) / 1_000)
+    this.#filledAt = now
+    if (this.#tokens < 1) return false
+    this.#tokens -= 1
+    return true
+  }
+}

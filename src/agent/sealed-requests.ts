@@ -1,0 +1,181 @@
+/**
+ * `POST /v1/sealed` and its cancel: bytes in, {@link RequestOpener}, a {@link Run}, bytes out. Until the whole request stands
+ * a refusal is a problem document; after it, everything is said in sealed frames (envelope spec, "Outer answers").
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { KeysetModel } from '../attestation/index.ts'
+import {
+  EnvelopeError,
+  type EnvelopeLimits,
+  type OpenedRequest,
+  type Problem,
+  problemOf,
+  type ReplayMemory,
+  RequestOpener,
+  ResponseSealer,
+} from '../envelope/index.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/logger.ts'
+import type { EngineClient } from './engine-client.ts'
+import type { Identity } from './identity.ts'
+import type { AgentMetrics } from './metrics.ts'
+import { Run, type RunOptions } from './run.ts'
+import { SealedAnswer } from './sealed-answer.ts'
+
+const envelopeType = 'application/chrysalis-envelope'
+/** How long a refused sender may go on sending before its line is cut. */
+const lingerMs = 500
+
+export interface SealedRequestsOptions {
+  /** Undefined while no keyset stands. */
+  readonly identity: () => Identity | undefined
+  readonly replay: ReplayMemory
+  readonly engine: EngineClient
+  readonly model: (id: string) => KeysetModel | undefined
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: () => AgentMetrics
+  readonly limits: RunOptions['limits'] & {
+    readonly envelope: EnvelopeLimits
+    /** From the first byte of a request to its last. */
+    readonly requestMs: number
+    readonly maxRunning: number
+  }
+}
+
+export class SealedRequests {
+  readonly #options: SealedRequestsOptions
+  readonly #runs = new Map<string, Run>()
+  readonly #idle: (() => void)[] = []
+  #draining = false
+
+  constructor(options: SealedRequestsOptions) {
+    this.#options = options
+  }
+
+  get running(): number {
+    return this.#runs.size
+  }
+
+  /** Serves one `POST /v1/sealed` whole; settles when its answer has ended. Never throws. */
+  async serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const identity = this.#options.identity()
+    const isFull = this.#runs.size >= this.#options.limits.maxRunning
+    if (!identity || this.#draining || isFull) return this.#refuse(incoming, response, busy)
+    if (mediaType(incoming) !== envelopeType) return this.#refuse(incoming, response, unsupported)
+    const { replay, limits } = this.#options
+    const opener = new RequestOpener({ keyring: identity.keyring, replay, limits: limits.envelope })
+    let request: OpenedRequest
+    try {
+      request = await this.#read(incoming, opener)
+    } catch (error) {
+      opener.abandon()
+      this.#refuse(incoming, response, error instanceof EnvelopeError ? problemOf(error) : internal)
+      return
+    }
+    await this.#run(request, identity, response)
+  }
+
+  /** Ends the answer of `rid` with what was made so far. False where no such request runs. */
+  cancel(rid: string): boolean {
+    const run = this.#runs.get(rid)
+    run?.cancel()
+    return run !== undefined
+  }
+
+  /** Takes no further request, gives the running ones `graceMs`, then ends them with an error. */
+  async drain(graceMs: number): Promise<void> {
+    this.#draining = true
+    if (this.#runs.size === 0) return
+    const idle = new Promise<void>(resolve => this.#idle.push(resolve))
+    const timer = this.#options.clock.after(graceMs, () => {
+      for (const run of this.#runs.values()) run.shutDown()
+    })
+    await idle
+    timer.cancel()
+  }
+
+  /** Reads the whole request. Rejects with {@link EnvelopeError}; a sender that goes away or is too slow is `truncated`. */
+  #read(incoming: IncomingMessage, opener: RequestOpener): Promise<OpenedRequest> {
+    return new Promise((resolve, reject) => {
+      const end = (action: () => void) => {
+        timer.cancel()
+        incoming.off('data', take).off('end', whole).off('close', gone).off('error', gone)
+        try {
+          action()
+        } catch (error) {
+          reject(error)
+        }
+      }
+      const take = (chunk: Buffer) => {
+        try {
+          opener.push(chunk)
+        } catch (error) {
+          end(() => reject(error))
+        }
+      }
+      const whole = () => end(() => resolve(opener.end()))
+      const gone = () => end(() => reject(new EnvelopeError('truncated', 'the request was not sent to its end')))
+      const timer = this.#options.clock.after(this.#options.limits.requestMs, gone)
+      incoming.on('data', take).on('end', whole).on('close', gone).on('error', gone)
+    })
+  }
+
+  async #run(request: OpenedRequest, identity: Identity, response: ServerResponse): Promise<void> {
+    const { clock, engine, limits } = this.#options
+    const { context } = request
+    const started = clock.now()
+    const generation = identity.generationOf(request.kid)
+    const sealer = new ResponseSealer({
+      request,
+      receipt: generation.receiptKey,
+      worker: generation.keyset.worker,
+      keyset: generation.keysetDigest,
+      started,
+      now: () => clock.now(),
+    })
+    const answer = new SealedAnswer({ response, sealer, clock })
+    const model = this.#options.model(context.model)
+    const run = new Run({ request, answer, engine, model, clock, limits })
+    this.#runs.set(context.rid, run)
+    answer.begin()
+    run.start()
+    const outcome = await run.outcome
+    this.#runs.delete(context.rid)
+    const ms = clock.now() - started
+    this.#options.metrics().ended(model?.id ?? 'none', outcome, ms)
+    const { finish, status, usage, cause, firstByteMs } = outcome
+    this.#options.logger.info(
+      { rid: context.rid, model: model?.id ?? null, stream: context.stream, finish, status, cause, usage, firstByteMs, ms },
+      'request',
+    )
+    if (this.#draining && this.#runs.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #refuse(incoming: IncomingMessage, response: ServerResponse, problem: Problem): void {
+    this.#options.metrics().refused(problem.type.slice('urn:chrysalis:'.length))
+    sendProblem(response, problem)
+    // The sender may still be sending: it is heard out for a moment, so that the answer reaches it, and then cut off.
+    incoming.resume()
+    if (!incoming.readableEnded) this.#options.clock.after(lingerMs, () => incoming.readableEnded || incoming.destroy())
+  }
+}
+
+const busy: Problem = { type: 'urn:chrysalis:busy', title: 'No request can be taken now', status: 503 }
+const unsupported: Problem = { type: 'urn:chrysalis:unsupported-media-type', title: `The request must be ${envelopeType}`, status: 415 }
+const internal: Problem = { type: 'urn:chrysalis:internal', title: 'The request failed', status: 500 }
+
+/** Answers with a problem document (RFC 9457) and lets the connection go where the request has not been read to its end. */
+export function sendProblem(response: ServerResponse, problem: Problem): void {
+  if (response.headersSent || response.destroyed) return
+  const headers = {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store, no-transform',
+    ...(response.req.readableEnded ? {} : { connection: 'close' }),
+  }
+  response.writeHead(problem.status, headers).end(JSON.stringify(problem))
+}
+
+function mediaType(incoming: IncomingMessage): string {
+  return (incoming.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase()
+}

@@ -1,0 +1,146 @@
+/**
+ * How many tokens an answer has cost so far: what the engine claims, held between bounds that the agent can see for itself.
+ *
+ * - Prompt: at most one token per byte of the body, and no more than the context holds; at least one.
+ * - Completion and reasoning: at most one token per byte of text that came, one per piece of a stream (a token may have no
+ *   text), and a few per choice that are never shown (end of turn); at least one per piece that brought text, because an
+ *   engine sends no less than a token. Reasoning that was not shown is not charged.
+ * - A claim that is missing, negative or no number counts as no claim: pieces are counted. Where even these are missing (a
+ *   JSON answer without usage) text counts {@link bytesPerToken} bytes to a token, which is on the payer's side for most text.
+ * - No count ever falls: what a checkpoint has signed stands.
+ */
+import type { Usage } from '../envelope/index.ts'
+import type { Observed } from './chat-chunk.ts'
+
+/** Tokens of a choice that an engine may count and never shows. */
+const hiddenPerChoice = 8
+const bytesPerToken = 8
+
+/** An engine's claim, in the disjoint counts of the envelope. */
+export type Claim = Usage
+
+export class Tally {
+  readonly #promptMost: number
+  readonly #completionMost: number
+  readonly #hidden: number
+  #pieces = 0
+  #completionBytes = 0
+  #reasoningBytes = 0
+  #reasoningPieces = 0
+  #claim: Claim | undefined
+  #signed: Usage = { prompt: 0, cached: 0, completion: 0, reasoning: 0 }
+
+  /** `promptMost`: the most tokens the prompt can have; `completionMost`: the most that were asked for, all choices together. */
+  constructor(o: { promptMost: number; completionMost: number; choices: number }) {
+    this.#promptMost = o.promptMost
+    this.#completionMost = o.completionMost
+    this.#hidden = hiddenPerChoice * o.choices
+  }
+
+  /** Whether the engine has told how long the prompt is. */
+  get promptKnown(): boolean {
+    return this.#claim !== undefined && this.#claim.prompt + this.#claim.cached > 0
+  }
+
+  /** Whether more pieces with text have come than tokens were asked for. */
+  get isOverAsked(): boolean {
+    return this.#pieces > this.#completionMost
+  }
+
+  /** What the last checkpoint says. */
+  get signedUsage(): Usage {
+    return this.#signed
+  }
+
+  /** Text of one choice in one piece of a stream. */
+  sawPiece(observed: Observed): void {
+    if (observed.completionBytes > 0 || observed.reasoningBytes > 0) this.#pieces += 1
+    if (observed.completionBytes === 0 && observed.reasoningBytes > 0) this.#reasoningPieces += 1
+    this.sawText(observed)
+  }
+
+  /** Text of a whole answer. */
+  sawText(observed: Observed): void {
+    this.#completionBytes += observed.completionBytes
+    this.#reasoningBytes += observed.reasoningBytes
+  }
+
+  /** The `usage` of a piece or an answer. With several choices engines claim one choice at a time until the end: `partial` keeps the largest. */
+  claimed(usage: unknown, partial: boolean): void {
+    const claim = readClaim(usage)
+    if (!claim) return
+    const before = this.#claim
+    this.#claim =
+      partial && before && completed(before) > completed(claim)
+        ? { ...claim, completion: before.completion, reasoning: before.reasoning }
+        : claim
+  }
+
+  /** The present count. */
+  usage(): Usage {
+    const claim = this.#claim
+    const promptTotal = between(claim ? claim.prompt + claim.cached : 0, 1, this.#promptMost)
+    const cached = claim ? Math.min(claim.cached, promptTotal) : 0
+    const text = this.#completionBytes + this.#reasoningBytes
+    const counted = this.#pieces > 0 ? this.#pieces : Math.ceil(text / bytesPerToken)
+    const most = Math.min(text + this.#pieces + this.#hidden, this.#completionMost)
+    const completedTotal = between(claim ? completed(claim) : counted, Math.min(this.#pieces, most), most)
+    const shownReasoning = this.#reasoningBytes > 0 ? this.#reasoningBytes + this.#reasoningPieces + this.#hidden : 0
+    const reasoning = claim ? Math.min(claim.reasoning, shownReasoning, completedTotal) : Math.min(this.#reasoningPieces, completedTotal)
+    const hiddenReasoning = claim ? Math.max(claim.reasoning - shownReasoning, 0) : 0
+    const completion = Math.max(completedTotal - reasoning - hiddenReasoning, 0)
+    return this.#notFalling({ prompt: promptTotal - cached, cached, completion, reasoning })
+  }
+
+  /** Remembers what was signed. */
+  signed(usage: Usage): void {
+    this.#signed = usage
+  }
+
+  /** Counts that a checkpoint signed stay where they are, even where the engine would now call the same tokens by another class. */
+  #notFalling(usage: Usage): Usage {
+    const signed = this.#signed
+    const [prompt, cached] = keep(usage.prompt, usage.cached, signed.prompt, signed.cached)
+    const [completion, reasoning] = keep(usage.completion, usage.reasoning, signed.completion, signed.reasoning)
+    return { prompt, cached, completion, reasoning }
+  }
+}
+
+/** Two classes of one sum, each at least what was signed, the sum no larger than it has to be. */
+function keep(a: number, b: number, signedA: number, signedB: number): [number, number] {
+  const sum = Math.max(a + b, signedA + signedB)
+  const keptB = between(b, signedB, sum - signedA)
+  return [sum - keptB, keptB]
+}
+
+/** Reads OpenAI's `usage`. Undefined where it is none or a count is missing, negative or fractional. */
+export function readClaim(usage: unknown): Claim | undefined {
+  if (!isRecord(usage)) return undefined
+  const prompt = usage.prompt_tokens
+  const completion = usage.completion_tokens ?? 0
+  if (!isCount(prompt) || !isCount(completion)) return undefined
+  const cached = Math.min(detail(usage.prompt_tokens_details, 'cached_tokens'), prompt)
+  const reasoning = Math.min(detail(usage.completion_tokens_details, 'reasoning_tokens'), completion)
+  return { prompt: prompt - cached, cached, completion: completion - reasoning, reasoning }
+}
+
+function detail(details: unknown, member: string): number {
+  const value = isRecord(details) ? details[member] : undefined
+  return isCount(value) ? value : 0
+}
+
+function completed(usage: Usage): number {
+  return usage.completion + usage.reasoning
+}
+
+function between(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), Math.max(least, most))
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

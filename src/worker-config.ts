@@ -1,0 +1,61 @@
+/** The config file of `chrysalis worker`; `config/worker.yaml` is the annotated example. */
+import { z } from 'zod'
+import { listenSchema, logLevelSchema, priceSchema } from './config.ts'
+
+const positive = z.int().positive()
+const mebibyte = 1024 * 1024
+
+const engineSchema = z
+  .strictObject({
+    /** The origin of an engine in OpenAI's HTTP form, without `/v1`. Must be this machine. */
+    url: z.url({ protocol: /^https?$/ }).optional(),
+    /** For an engine that is inside the same enclave and yet not on loopback. */
+    dangerously_allow_remote: z.boolean().default(false),
+    /** The built-in engine: a GGUF file, relative to the config file. */
+    builtin: z.strictObject({ model: z.string().min(1) }).optional(),
+    /** Tokens of context, for engines whose model list does not say. */
+    context_length: positive.max(100_000_000).default(32_768),
+  })
+  .refine(engine => (engine.url === undefined) !== (engine.builtin === undefined), 'needs exactly one of "url" and "builtin"')
+
+const teeSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('software'),
+    directory: z.string().min(1),
+    simulated: z.literal(true, 'a software quoting authority proves nothing about hardware: needs "simulated: true"'),
+  }),
+  z.strictObject({ type: z.literal('configfs'), path: z.string().min(1).optional() }),
+])
+
+const limitsSchema = z
+  .strictObject({
+    body_bytes: positive.max(64 * mebibyte).default(8 * mebibyte),
+    running: positive.default(256),
+    request_ms: positive.default(60_000),
+    engine_connect_ms: positive.default(5_000),
+    engine_first_byte_ms: positive.default(300_000),
+    engine_idle_ms: positive.default(60_000),
+    engine_total_ms: positive.default(600_000),
+    answer_bytes: positive.max(64 * mebibyte).default(32 * mebibyte),
+    event_bytes: positive.max(16 * mebibyte).default(mebibyte),
+    reader_stall_ms: positive.default(60_000),
+    replay_capacity: positive.default(1_000_000),
+    evidence_per_second: z.number().positive().default(20),
+    models_refresh_ms: positive.default(15_000),
+    drain_ms: positive.default(10_000),
+  })
+  .prefault({})
+
+export const workerSchema = z.strictObject({
+  role: z.literal('worker'),
+  id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
+  log_level: logLevelSchema,
+  listen: listenSchema,
+  engine: engineSchema,
+  offer: z.strictObject({ default: priceSchema, models: z.record(z.string(), priceSchema).default({}) }),
+  tee: teeSchema,
+  key_lifetime_hours: z.number().min(0.1).max(168).default(12),
+  limits: limitsSchema,
+})
+
+export type WorkerConfig = Readonly<z.output<typeof workerSchema>>
