@@ -1,0 +1,61 @@
+import { CodedError } from '../lib/coded-error.ts'
+
+/**
+ * Why evidence was not believed. Every code closes; none is a warning.
+ *
+ * - `quote-malformed`, `quote-unsupported`: not a TDX quote this verifier knows. **Fix the worker.**
+ * - `certificate-malformed`, `collateral-malformed`: bytes that are not what they should be. **Retry** with other collateral; from a worker: **stop**.
+ * - `chain-untrusted`: a certificate does not lead to the trusted root. **Stop: security event.**
+ * - `certificate-expired`: outside its window. **Fix the clock, or the worker's platform.**
+ * - `certificate-revoked`: revoked by its issuer. **Stop: security event.**
+ * - `crl-untrusted`, `crl-expired`: a revocation list that proves nothing. **Retry** with fresh collateral.
+ * - `collateral-untrusted`, `collateral-expired`, `collateral-mismatch`: TCB info or QE identity that is not Intel's, not current, or for another platform. **Retry** with fresh collateral.
+ * - `collateral-unavailable`: the collateral service did not answer and nothing valid is kept. **Retry.**
+ * - `qe-report-untrusted`, `qe-report-mismatch`, `qe-identity-mismatch`: the quoting enclave is not vouched for. **Stop: security event.**
+ * - `quote-signature-invalid`: the quote was changed. **Stop: security event.**
+ * - `module-mismatch`: the TDX module is not the one that TCB info describes. **Stop: security event.**
+ * - `tcb-not-supported`: no TCB level matches. **Update the platform.**
+ * - `evidence-malformed`: the worker's document is not in its form. **Fix the worker.**
+ * - `evidence-unavailable`: the worker did not give evidence. **Retry.**
+ * - `report-data-mismatch`: the quote is not over our nonce and these keys: a replay, or keys of somebody else. **Stop: security event.**
+ * - `keyset-expired`, `worker-mismatch`: keys past their time, or another worker's. **Retry; then fix the worker.**
+ * - `policy-malformed`: the policy file is not valid. **Fix the file.**
+ * - `policy-refused`: genuine, but not what the policy accepts; the reasons are listed. **Fix the worker or the policy.**
+ */
+export type AttestationErrorCode =
+  | 'quote-malformed'
+  | 'quote-unsupported'
+  | 'certificate-malformed'
+  | 'chain-untrusted'
+  | 'certificate-expired'
+  | 'certificate-revoked'
+  | 'crl-untrusted'
+  | 'crl-expired'
+  | 'collateral-malformed'
+  | 'collateral-untrusted'
+  | 'collateral-expired'
+  | 'collateral-mismatch'
+  | 'collateral-unavailable'
+  | 'qe-report-untrusted'
+  | 'qe-report-mismatch'
+  | 'qe-identity-mismatch'
+  | 'quote-signature-invalid'
+  | 'module-mismatch'
+  | 'tcb-not-supported'
+  | 'evidence-malformed'
+  | 'evidence-unavailable'
+  | 'report-data-mismatch'
+  | 'keyset-expired'
+  | 'worker-mismatch'
+  | 'policy-malformed'
+  | 'policy-refused'
+
+export class AttestationError extends CodedError<AttestationErrorCode> {
+  /** For `policy-refused`: every reason, not only the first. */
+  readonly reasons: readonly string[]
+
+  constructor(code: AttestationErrorCode, message: string, options: ErrorOptions & { reasons?: readonly string[] } = {}) {
+    super(code, message, options)
+    this.reasons = options.reasons ?? []
+  }
+}

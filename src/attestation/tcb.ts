@@ -1,0 +1,130 @@
+/**
+ * TCB evaluation by Intel's rule (DCAP quote verification library): the platform's level, the TDX module's, the quoting
+ * enclave's, and how they converge into one status.
+ */
+import { AttestationError } from './errors.ts'
+import type { QeReport, Quote } from './quote.ts'
+import type { PckFacts } from './sgx-extension.ts'
+import type { IsvLevel, ModuleIdentity, ModuleStatus, PlatformLevel, PlatformStatus, QeIdentity, TcbInfo } from './tcb-info.ts'
+
+/** The merged status: a platform's, or one of the two that advise to launch the TD anew. */
+export type TcbStatus = PlatformStatus | 'TDRelaunchAdvised' | 'TDRelaunchAdvisedConfigurationNeeded'
+
+export interface TcbVerdict {
+  readonly status: TcbStatus
+  readonly platform: PlatformStatus
+  readonly module: ModuleStatus
+  readonly qe: ModuleStatus
+  /** Of every part, each once. */
+  readonly advisories: readonly string[]
+  /** The oldest of all parts, RFC 3339. */
+  readonly tcbDate: string
+}
+
+/** Evaluates the TCB of a quote whose signatures were all checked. Throws `tcb-not-supported`, `module-mismatch`. */
+export function evaluateTcb(quote: Quote, pck: PckFacts, info: TcbInfo, qeLevel: IsvLevel): TcbVerdict {
+  const { teeTcbSvn, teeTcbSvn2 } = quote.report
+  const launch = evaluateAt(teeTcbSvn, quote, pck, info)
+  const merged = converge(launch, qeLevel)
+  if (!teeTcbSvn2) return verdict(merged, launch, qeLevel)
+  // TD 1.5: the TCB at launch and the current one; a TD that is only old itself is told to launch anew.
+  const current = evaluateAt(teeTcbSvn2, quote, pck, info)
+  return verdict(relaunch(merged, converge(current, qeLevel)), launch, qeLevel)
+}
+
+interface Evaluated {
+  readonly platform: PlatformLevel
+  readonly module: IsvLevel | undefined
+}
+
+function evaluateAt(svn: Uint8Array, quote: Quote, pck: PckFacts, info: TcbInfo): Evaluated {
+  const module = moduleLevel(svn, quote, info)
+  // With a module of its own identity, components 0 and 1 are the module's and not the platform's.
+  const from = svn[1]! > 0 ? 2 : 0
+  const platform = info.levels.find(
+    level =>
+      level.sgxComponents.every((least, index) => pck.components[index]! >= least) &&
+      pck.pcesvn >= level.pcesvn &&
+      level.tdxComponents.every((least, index) => index < from || svn[index]! >= least),
+  )
+  if (!platform) throw new AttestationError('tcb-not-supported', 'no TCB level matches this platform')
+  return { platform, module }
+}
+
+/** The identity of the TDX module that the SVN names, checked, and its level; the base module has no levels of its own. */
+function moduleLevel(svn: Uint8Array, quote: Quote, info: TcbInfo): IsvLevel | undefined {
+  const major = svn[1]!
+  if (major === 0) {
+    checkModule(quote, info.module)
+    return undefined
+  }
+  const id = `tdx_${major.toString(16).padStart(2, '0')}`
+  const identity = info.moduleIdentities.get(id)
+  if (!identity) throw new AttestationError('module-mismatch', `TCB info knows no TDX module ${id.toUpperCase()}`)
+  checkModule(quote, identity)
+  const level = identity.levels.find(candidate => candidate.isvSvn <= svn[0]!)
+  if (!level) throw new AttestationError('tcb-not-supported', 'no TCB level matches the TDX module')
+  return level
+}
+
+function checkModule({ report }: Quote, identity: ModuleIdentity): void {
+  if (hex(report.mrSignerSeam) !== identity.mrSigner) throw new AttestationError('module-mismatch', 'the TDX module has another signer')
+  if (report.seamAttributes.some(byte => byte !== 0) || masked(report.seamAttributes, identity.attributesMask) !== identity.attributes)
+    throw new AttestationError('module-mismatch', 'the TDX module has other attributes')
+}
+
+function converge({ platform, module }: Evaluated, qe: IsvLevel): PlatformStatus {
+  const parts = [module?.status ?? 'UpToDate', qe.status]
+  if (platform.status === 'Revoked' || parts.includes('Revoked')) return 'Revoked'
+  if (!parts.includes('OutOfDate')) return platform.status
+  if (platform.status === 'UpToDate' || platform.status === 'SWHardeningNeeded') return 'OutOfDate'
+  if (platform.status === 'ConfigurationNeeded' || platform.status === 'ConfigurationAndSWHardeningNeeded')
+    return 'OutOfDateConfigurationNeeded'
+  return platform.status
+}
+
+function relaunch(launch: PlatformStatus, current: PlatformStatus): TcbStatus {
+  if (launch !== 'OutOfDate' && launch !== 'OutOfDateConfigurationNeeded') return launch
+  if (current === 'UpToDate' || current === 'SWHardeningNeeded')
+    return launch === 'OutOfDate' ? 'TDRelaunchAdvised' : 'TDRelaunchAdvisedConfigurationNeeded'
+  if (current === 'ConfigurationNeeded' || current === 'ConfigurationAndSWHardeningNeeded') return 'TDRelaunchAdvisedConfigurationNeeded'
+  return launch
+}
+
+function verdict(status: TcbStatus, { platform, module }: Evaluated, qe: IsvLevel): TcbVerdict {
+  const parts = module ? [platform, module, qe] : [platform, qe]
+  return {
+    status,
+    platform: platform.status,
+    module: module?.status ?? 'UpToDate',
+    qe: qe.status,
+    advisories: [...new Set(parts.flatMap(part => part.advisories))],
+    tcbDate: parts.map(part => part.tcbDate).sort()[0]!,
+  }
+}
+
+/** The quoting enclave against its identity; its TCB level. Throws `qe-identity-mismatch` or `tcb-not-supported`. */
+export function matchQe(report: QeReport, identity: QeIdentity): IsvLevel {
+  const mismatch = (what: string) =>
+    new AttestationError('qe-identity-mismatch', `the quoting enclave has another ${what} than its identity`)
+  if (masked(report.miscSelect, identity.miscSelectMask, true) !== identity.miscSelect) throw mismatch('MISCSELECT')
+  if (masked(report.attributes, identity.attributesMask) !== identity.attributes) throw mismatch('ATTRIBUTES')
+  if (hex(report.mrSigner) !== identity.mrSigner) throw mismatch('MRSIGNER')
+  if (report.isvProdId !== identity.isvProdId) throw mismatch('ISVPRODID')
+  const level = identity.levels.find(candidate => candidate.isvSvn <= report.isvSvn)
+  if (!level) throw new AttestationError('tcb-not-supported', 'no TCB level matches the quoting enclave')
+  return level
+}
+
+/** `bytes` under a mask in hex. MISCSELECT is an integer: little-endian in the report, big-endian in the identity. */
+function masked(bytes: Uint8Array, mask: string, reversed = false): string {
+  const value = Buffer.from(bytes)
+  if (reversed) value.reverse()
+  const bits = Buffer.from(mask, 'hex')
+  for (const [index, bit] of bits.entries()) value[index]! &= bit
+  return value.toString('hex')
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+}
