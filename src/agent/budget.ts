@@ -1,5 +1,6 @@
 /** What `ctx.cap` still pays for. Exact, in nanoTON per 10^6 tokens; nothing here rounds in the worker's favour. */
 import type { Price, Usage } from '../envelope/index.ts'
+import { larger, parseNanoton } from '../lib/nanoton.ts'
 
 const million = 1_000_000n
 
@@ -17,7 +18,7 @@ export class Budget {
       completion: BigInt(price.completion),
       reasoning: BigInt(price.reasoning),
     }
-    this.#dearest = this.#price.completion > this.#price.reasoning ? this.#price.completion : this.#price.reasoning
+    this.#dearest = larger(parseNanoton(price.completion), parseNanoton(price.reasoning))
   }
 
   /** How many tokens more, of whichever class is dearest, can be made after `usage`. Infinity where they are free. */

@@ -45,7 +45,7 @@ export function parseChatRequest(bytes: Buffer, promised: Promised): ChatRequest
 
 /**
  * The body for the engine. A stream always asks for usage, in every chunk where the engine can; `maxTokens`, where given,
- * takes the place of the caller's limit.
+ * takes the place of the caller's limit. Throws `AgentError` `refused` for a body nested too deeply.
  */
 export function engineBody(request: ChatRequest, maxTokens: number | undefined): Buffer {
   const body: Record<string, unknown> = { ...request.body }
@@ -59,7 +59,16 @@ export function engineBody(request: ChatRequest, maxTokens: number | undefined):
     if (body.max_completion_tokens != null) body.max_completion_tokens = maxTokens
     if (body.max_tokens != null || body.max_completion_tokens == null) body.max_tokens = maxTokens
   }
-  return Buffer.from(JSON.stringify(body), 'utf8')
+  return Buffer.from(stringify(body), 'utf8')
+}
+
+function stringify(body: object): string {
+  try {
+    return JSON.stringify(body)
+  } catch {
+    // The parser takes any depth, the writer does not.
+    throw refusal(400, null, 'The body is nested too deeply.')
+  }
 }
 
 function parseObject(bytes: Buffer): Record<string, unknown> {

@@ -246,8 +246,7 @@ export class Run implements EngineSink {
 
   #finish(finish: Exclude<Finish, 'error'>, usage: Usage): void {
     if (!this.#close()) return
-    this.#answer.finish(finish, usage)
-    this.#conclude({ finish, status: 200, usage, cause: undefined })
+    this.#end({ finish, status: 200, usage, cause: undefined }, () => this.#answer.finish(finish, usage))
   }
 
   #fail(error: unknown): void {
@@ -255,8 +254,19 @@ export class Run implements EngineSink {
     const answer = errorAnswer(error)
     // Nothing was passed on before HEAD, and what was never passed on is never charged.
     const usage = this.#answer.hasHead ? this.#usage() : nothing
-    this.#answer.fail(answer, usage)
-    this.#conclude({ finish: 'error', status: answer.status, usage, cause: error instanceof AgentError ? error.code : 'internal' })
+    const cause = error instanceof AgentError ? error.code : 'internal'
+    this.#end({ finish: 'error', status: answer.status, usage, cause }, () => this.#answer.fail(answer, usage))
+  }
+
+  /** Says the last words. Should even they be impossible, no half-signed answer stays on the line. */
+  #end(outcome: Omit<RunOutcome, 'firstByteMs'>, say: () => void): void {
+    try {
+      say()
+      this.#conclude(outcome)
+    } catch {
+      this.#answer.cut()
+      this.#conclude({ ...outcome, finish: 'lost', cause: 'internal' })
+    }
   }
 
   #lost(cause: string): void {

@@ -242,7 +242,7 @@ export class ScriptedEngine {
     const write = async (text: string) => {
       record.written += text.length
       if (response.write(text)) return
-      await Promise.race([once(response, 'drain'), once(response, 'close')])
+      await drained(response)
       if (response.destroyed) throw new Error('gone')
     }
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
@@ -324,6 +324,17 @@ export class ScriptedEngine {
 
 function event(value: object): string {
   return `data: ${JSON.stringify(value)}\n\n`
+}
+
+/** Waits until the response takes more, or is closed. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise(resolve => {
+    const done = () => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
 }
 
 function json(response: ServerResponse, status: number, body: object): void {
