@@ -1,0 +1,21 @@
+/**
+ * The benchmarks. Every figure is measured beside its yardstick in the same run, because absolute figures say more about the
+ * machine than about the code.
+ *   npm run bench              everything
+ *   npm run bench -- gateway   one of them
+ */
+import { gateway } from './gateway.ts'
+
+const benches: Record<string, () => Promise<void>> = { gateway }
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter(name => !(name in benches))
+if (unknown.length > 0) {
+  console.error(`no such benchmark: ${unknown.join(', ')}; there is ${Object.keys(benches).join(', ')}`)
+  process.exit(2)
+}
+for (const name of wanted.length > 0 ? wanted : Object.keys(benches)) {
+  console.log(`\n# ${name}\n`)
+  await benches[name]!()
+}
+process.exit(0)

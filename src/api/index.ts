@@ -1,0 +1,7 @@
+export { type ApiOptions, createApi } from './app.ts'
+export type { ChannelDesk, ChannelProposal, KeyRequest } from './channels.ts'
+export { ApiError, toApiError } from './errors.ts'
+export { Inference, type InferenceOptions, type WorkerPort } from './inference.ts'
+export { Metrics } from './metrics.ts'
+export { hashApiKey } from './middleware/bearer-auth.ts'
+export type { ServedModel } from './models.ts'

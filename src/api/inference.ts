@@ -1,0 +1,315 @@
+/**
+ * The way of a request, on one screen: find the model, compute the worst case, reserve it, choose a worker with a live
+ * lease, seal and send, pass the answer on, post what the receipt says, release the rest. Whatever fails on the way, the
+ * reservation ends: posted with what a worker signed for, or voided.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Lease } from '../attestation/index.ts'
+import { EnvelopeError, type RequestContext } from '../envelope/index.ts'
+import type { Ledger } from '../ledger/index.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/logger.ts'
+import type { Nanoton } from '../lib/nanoton.ts'
+import { LinkError, type SenderSessions, type WorkerLink } from '../link/index.ts'
+import { type PriceTable, type WorstCase, worstCase } from '../metering/index.ts'
+import type { Assignment, NoWorker, PriceVector, Registry } from '../scheduler/index.ts'
+import type { Answer } from './answer.ts'
+import { Attempt, type AttemptOutcome, type Charge } from './attempt.ts'
+import { ApiError, WorkerReportedError } from './errors.ts'
+import type { RequestMetrics } from './metrics.ts'
+
+/** A worker as a request meets it. */
+export interface WorkerPort {
+  readonly link: WorkerLink
+  /** The live lease, if there is one now. */
+  lease(): Lease | undefined
+  /** Verifies the worker anew, over a fresh nonce. Throws where it does not pass. */
+  renew(): Promise<Lease>
+}
+
+export interface InferenceOptions {
+  readonly ledger: Ledger
+  readonly registry: Registry
+  readonly workers: ReadonlyMap<string, WorkerPort>
+  readonly sessions: SenderSessions
+  readonly prices: PriceTable
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: RequestMetrics
+  readonly limits: { readonly cancelMs: number; readonly totalMs: number }
+  /** `tdx`, or `simulated` where the root of trust is a development one. */
+  readonly tee: 'tdx' | 'simulated'
+}
+
+/** A checked request of a known account. */
+export interface InferenceRequest {
+  readonly requestId: string
+  readonly channel: string
+  readonly path: string
+  readonly model: string
+  readonly stream: boolean
+  readonly maxTokens: number | undefined
+  readonly choices: number
+  readonly contentType: string
+  readonly body: Buffer
+}
+
+/** One request while it is served. */
+interface Run {
+  readonly request: InferenceRequest
+  readonly answer: Answer
+  readonly rid: string
+  readonly bound: WorstCase
+  readonly price: RequestContext['price']
+  readonly priceVector: PriceVector
+  readonly startedAt: number
+  attempt: Attempt | undefined
+}
+
+export class Inference {
+  readonly #options: InferenceOptions
+  readonly #running = new Set<Promise<void>>()
+  #draining = false
+
+  constructor(options: InferenceOptions) {
+    this.#options = options
+  }
+
+  /** Serves `request` into `answer`. Throws {@link ApiError} or {@link WorkerReportedError} only while nothing of an answer is on its way. */
+  async run(request: InferenceRequest, answer: Answer): Promise<void> {
+    if (this.#draining) throw new ApiError('shutting_down', 'The proxy is shutting down.', { headers: { 'retry-after-ms': '2000' } })
+    const serving = this.#serve(this.#reserve(request, answer))
+    const settled = serving.then(
+      () => {},
+      () => {},
+    )
+    this.#running.add(settled)
+    void settled.then(() => this.#running.delete(settled))
+    await serving
+  }
+
+  /** Takes no further request and waits for the running ones. */
+  async drain(): Promise<void> {
+    this.#draining = true
+    await Promise.all(this.#running)
+  }
+
+  #reserve(request: InferenceRequest, answer: Answer): Run {
+    const { ledger, registry, prices, clock } = this.#options
+    const served = registry.models().get(request.model)
+    if (!served)
+      throw this.#noWorker(
+        request.model,
+        registry.assign({ model: request.model, price: prices.vectorFor(request.model), tried: new Set() }, 0),
+      )
+    const price = prices.for(request.model)
+    const bound = worstCase({
+      bodyBytes: request.body.length,
+      maxTokens: request.maxTokens,
+      contextLength: served.contextLength,
+      choices: request.choices,
+      price,
+    })
+    const rid = randomBytes(16).toString('base64url')
+    ledger.reserve({ rid, channel: request.channel, amount: bound.cap, expiresAt: clock.now() + this.#options.limits.totalMs + 60_000 })
+    return { request, answer, rid, bound, price, priceVector: prices.vectorFor(request.model), startedAt: clock.now(), attempt: undefined }
+  }
+
+  async #serve(run: Run): Promise<void> {
+    run.answer.onGone(() => run.attempt?.cancel())
+    run.answer.onDrain(() => run.attempt?.resume())
+    let open = true
+    try {
+      const outcome = await this.#attempts(run)
+      open = false
+      this.#conclude(run, outcome)
+    } finally {
+      if (open) this.#options.ledger.void(run.rid)
+    }
+  }
+
+  /** At most two workers, and only while no byte of an answer is on its way. A worker that lost its key is verified anew and asked once more. */
+  async #attempts(run: Run): Promise<{ worker: string; outcome: AttemptOutcome }> {
+    const tried = new Set<string>()
+    let last: { worker: string; outcome: AttemptOutcome } | undefined
+    for (;;) {
+      const place = this.#options.registry.assign({ model: run.request.model, price: run.priceVector, tried }, run.bound.tokens)
+      if (!('worker' in place)) {
+        if (last) return last
+        throw this.#noWorker(run.request.model, place)
+      }
+      const outcome = await this.#attemptAt(place, run)
+      last = { worker: place.worker, outcome }
+      tried.add(place.worker)
+      if (tried.size === 2 || run.answer.begun || run.answer.gone || !worthAnotherWorker(outcome)) return last
+      this.#options.logger.warn(
+        { requestId: run.request.requestId, rid: run.rid, worker: place.worker, cause: causeOf(outcome) },
+        'another worker is tried',
+      )
+    }
+  }
+
+  async #attemptAt(place: Assignment, run: Run): Promise<AttemptOutcome> {
+    const worker = this.#options.workers.get(place.worker)!
+    try {
+      let lease = worker.lease()
+      if (!lease) throw new LinkError('unreachable', 'the lease ended')
+      let outcome = await this.#attempt(worker, lease, run)
+      if (isUnknownKey(outcome) && !run.answer.gone) {
+        // The same rid must not run twice under one session, whatever keys the new evidence shows.
+        for (const key of lease.keyset.hpke) this.#options.sessions.forget(Buffer.from(key.kid, 'hex'))
+        lease = await worker.renew()
+        outcome = await this.#attempt(worker, lease, run)
+      }
+      place.release(run.answer.gone ? 'left' : failed(outcome) ? 'failed' : 'served')
+      return outcome
+    } catch (cause) {
+      place.release('failed')
+      const error =
+        cause instanceof LinkError || cause instanceof EnvelopeError
+          ? cause
+          : new LinkError('unreachable', 'the worker cannot be asked', { cause })
+      return { kind: 'lost', error, charge: undefined }
+    }
+  }
+
+  #attempt(worker: WorkerPort, lease: Lease, run: Run): Promise<AttemptOutcome> {
+    const { clock, sessions, limits } = this.#options
+    const weights = lease.keyset.models.find(model => model.id === run.request.model)?.weights_digest ?? null
+    const context: RequestContext = {
+      rid: run.rid,
+      ts: clock.now(),
+      path: run.request.path,
+      model: run.request.model,
+      stream: run.request.stream,
+      channel: run.request.channel,
+      cap: run.bound.cap.toString(),
+      price: run.price,
+      pad: 'off',
+      weights,
+      payer: null,
+    }
+    const attempt = new Attempt(
+      { lease, link: worker.link, sessions, context, contentType: run.request.contentType, body: run.request.body, clock, ...limits },
+      {
+        head: (status, contentType) => {
+          this.#options.metrics.firstByte(run.request.model, clock.now() - run.startedAt)
+          run.answer.begin({ status, contentType, headers: this.#headers(run, lease) })
+        },
+        data: bytes => run.answer.write(bytes),
+      },
+    )
+    run.attempt = attempt
+    if (run.answer.gone) attempt.cancel()
+    return attempt.outcome
+  }
+
+  #headers(run: Run, lease: Lease): Record<string, string> {
+    return {
+      'x-request-id': run.request.requestId,
+      'x-chrysalis-receipt': run.rid,
+      'x-chrysalis-worker': lease.worker,
+      'x-chrysalis-evidence': lease.keysetDigest,
+      'x-chrysalis-tee': this.#options.tee,
+      'server-timing': `head;dur=${this.#options.clock.now() - run.startedAt}`,
+    }
+  }
+
+  /** Ends the reservation first, the answer after: the charge is visible before the answer's last byte is sent. */
+  #conclude(run: Run, { worker, outcome }: { worker: string; outcome: AttemptOutcome }): void {
+    const { ledger } = this.#options
+    if (outcome.charge) this.#post(run, worker, outcome.charge)
+    else ledger.void(run.rid)
+    this.#log(run, worker, outcome)
+    if (outcome.kind === 'answered') {
+      run.answer.finish()
+      return
+    }
+    const error = callerError(outcome)
+    if (!run.answer.begun && !run.answer.gone) throw withReceipt(error, run.rid)
+    run.answer.fail(error.body.error)
+  }
+
+  #post(run: Run, worker: string, charge: Charge): void {
+    const { receipt, payload } = charge
+    const entry = {
+      rid: run.rid,
+      cost: BigInt(receipt.cost) as Nanoton,
+      receipt: payload,
+      usage: receipt.usage,
+      model: receipt.model,
+      worker,
+      evidence: receipt.keyset,
+      finish: receipt.finish,
+    }
+    // Durability follows right after; a failing store stops new reservations by itself.
+    this.#options.ledger.post(entry).catch(cause => this.#options.logger.error({ rid: run.rid, cause }, 'a posted charge is not durable'))
+    this.#options.metrics.charged(receipt.model, receipt.usage, receipt.cost)
+  }
+
+  #log(run: Run, worker: string, outcome: AttemptOutcome): void {
+    const { requestId, model, stream } = run.request
+    const receipt = outcome.charge?.receipt
+    const line = {
+      requestId,
+      rid: run.rid,
+      model,
+      stream,
+      worker,
+      kind: outcome.kind,
+      cause: causeOf(outcome),
+      usage: receipt?.usage,
+      cost: receipt?.cost,
+      finish: receipt?.finish,
+      left: run.answer.gone,
+      ms: this.#options.clock.now() - run.startedAt,
+    }
+    this.#options.logger[outcome.kind === 'lost' && !run.answer.gone ? 'warn' : 'info'](line, 'request')
+    this.#options.metrics.ended(model, run.answer.gone ? 'left' : outcome.kind, this.#options.clock.now() - run.startedAt)
+  }
+
+  #noWorker(model: string, place: NoWorker | Assignment): ApiError {
+    if ('worker' in place) place.release('left')
+    else if (place.reason === 'unknown-model')
+      return new ApiError(
+        'model_not_found',
+        `The model '${model.slice(0, 64)}' does not exist here. GET /v1/models lists what is served.`,
+        { param: 'model' },
+      )
+    return new ApiError('no_attested_worker', 'No worker with valid evidence can take this request now.', {
+      headers: { 'retry-after-ms': '1000' },
+    })
+  }
+}
+
+/** A failure that another worker may not share: the line broke, the evidence lapsed, the engine failed. What the caller got wrong fails everywhere. */
+function worthAnotherWorker(outcome: AttemptOutcome): boolean {
+  return outcome.kind === 'lost' || (outcome.kind === 'reported' && outcome.status >= 500)
+}
+
+function failed(outcome: AttemptOutcome): boolean {
+  return worthAnotherWorker(outcome)
+}
+
+function isUnknownKey(outcome: AttemptOutcome): boolean {
+  return outcome.kind === 'lost' && outcome.error instanceof LinkError && outcome.error.problem === 'unknown-key'
+}
+
+function causeOf(outcome: AttemptOutcome): string | undefined {
+  if (outcome.kind === 'answered') return undefined
+  return outcome.kind === 'lost'
+    ? `${outcome.error.code}${outcome.error instanceof LinkError && outcome.error.problem ? `:${outcome.error.problem}` : ''}`
+    : `reported:${outcome.status}`
+}
+
+function callerError(outcome: Exclude<AttemptOutcome, { kind: 'answered' }>): ApiError | WorkerReportedError {
+  if (outcome.kind === 'reported') return new WorkerReportedError(outcome.status, outcome.error)
+  return new ApiError('worker_failed', 'The worker failed before the answer was whole.', {
+    cause: outcome.error,
+    headers: { 'retry-after-ms': '500' },
+  })
+}
+
+function withReceipt<E extends ApiError | WorkerReportedError>(error: E, rid: string): E {
+  return Object.assign(error, { headers: { ...('headers' in error ? error.headers : {}), 'x-chrysalis-receipt': rid } })
+}

@@ -1,0 +1,97 @@
+/** What the proxy counts. Labels come from our own configuration and code, never from a caller's text. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Usage } from '../envelope/index.ts'
+
+export interface RequestMetrics {
+  firstByte(model: string, ms: number): void
+  charged(model: string, usage: Usage, costNanoton: string): void
+  ended(model: string, outcome: 'answered' | 'reported' | 'lost' | 'left', ms: number): void
+}
+
+/** Gauges that are read when somebody asks. */
+export interface MetricSources {
+  leases(): { live: number; known: number }
+  running(): number
+}
+
+export class Metrics implements RequestMetrics {
+  readonly registry = new Registry()
+  readonly #firstByte: Histogram<'model'>
+  readonly #duration: Histogram<'model' | 'outcome'>
+  readonly #tokens: Counter<'model' | 'class'>
+  readonly #charged: Counter<'model'>
+  readonly #refused: Counter<'code'>
+
+  constructor(sources: MetricSources) {
+    const registers = [this.registry]
+    collectDefaultMetrics({ register: this.registry })
+    this.#firstByte = new Histogram({
+      name: 'chrysalis_time_to_first_byte_seconds',
+      help: 'From the reservation to the first byte of the answer',
+      labelNames: ['model'],
+      registers,
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    })
+    this.#duration = new Histogram({
+      name: 'chrysalis_request_duration_seconds',
+      help: 'From the reservation to the end of the answer',
+      labelNames: ['model', 'outcome'],
+      registers,
+      buckets: [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
+    })
+    this.#tokens = new Counter({
+      name: 'chrysalis_tokens_total',
+      help: 'Tokens in receipts and charged checkpoints',
+      labelNames: ['model', 'class'],
+      registers,
+    })
+    this.#charged = new Counter({
+      name: 'chrysalis_charged_nanoton_total',
+      help: 'nanoTON posted to accounts',
+      labelNames: ['model'],
+      registers,
+    })
+    this.#refused = new Counter({
+      name: 'chrysalis_refused_total',
+      help: 'Requests refused by the proxy, by code',
+      labelNames: ['code'],
+      registers,
+    })
+    new Gauge({
+      name: 'chrysalis_workers',
+      help: 'Workers by state of their lease',
+      labelNames: ['lease'],
+      registers,
+      collect() {
+        const { live, known } = sources.leases()
+        this.set({ lease: 'live' }, live)
+        this.set({ lease: 'none' }, known - live)
+      },
+    })
+    new Gauge({
+      name: 'chrysalis_requests_running',
+      help: 'Requests at workers now',
+      registers,
+      collect() {
+        this.set(sources.running())
+      },
+    })
+  }
+
+  firstByte(model: string, ms: number): void {
+    this.#firstByte.observe({ model }, ms / 1000)
+  }
+
+  charged(model: string, usage: Usage, costNanoton: string): void {
+    for (const [kind, count] of Object.entries(usage)) if (count > 0) this.#tokens.inc({ model, class: kind }, count)
+    this.#charged.inc({ model }, Number(costNanoton))
+  }
+
+  ended(model: string, outcome: 'answered' | 'reported' | 'lost' | 'left', ms: number): void {
+    this.#duration.observe({ model, outcome }, ms / 1000)
+  }
+
+  refused(code: string): void {
+    this.#refused.inc({ code })
+  }
+}

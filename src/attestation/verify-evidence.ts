@@ -1,0 +1,59 @@
+/** From a worker's document to something that may be trusted for a while. */
+import { equalBytes, sha256, toHex } from '../lib/bytes.ts'
+import { type Appraisal, appraise } from './appraise.ts'
+import type { Collateral } from './collateral.ts'
+import { AttestationError } from './errors.ts'
+import { type Keyset, type ParsedEvidence, parseEvidence, reportData } from './evidence.ts'
+import type { Policy } from './policy.ts'
+import { parseQuote, type Quote } from './quote.ts'
+import { readPckFacts } from './sgx-extension.ts'
+import { type Facts, verifyQuote } from './verify.ts'
+import { parsePemChain } from './x509.ts'
+
+/** Evidence that verified and was accepted. */
+export interface VerifiedEvidence {
+  readonly keyset: Keyset
+  readonly keysetBytes: Buffer
+  /** SHA-256 of the keyset's bytes, lowercase hex. */
+  readonly keysetDigest: string
+  readonly quote: Buffer
+  readonly facts: Facts
+  readonly appraisal: Appraisal
+}
+
+/** Which collateral a quote needs. It picks among what Intel signed; nothing of it is believed yet. Throws {@link AttestationError}. */
+export function collateralFor(quote: Quote): { fmspc: string; ca: 'platform' | 'processor' } {
+  const [pck, ca] = parsePemChain(quote.pckChainPem, 3)
+  return { fmspc: readPckFacts(pck!).fmspc, ca: ca!.commonName.includes('Processor') ? 'processor' : 'platform' }
+}
+
+/** Everything about a document that must hold for `worker`, over `nonce` (32 bytes of ours), at `now` (ms). Throws {@link AttestationError}; `policy-refused` lists every reason. */
+export function verifyEvidence(o: {
+  worker: string
+  evidence: ParsedEvidence
+  quote: Quote
+  nonce: Uint8Array
+  collateral: Collateral
+  policy: Policy
+  now: number
+}): VerifiedEvidence {
+  const { keyset, keysetBytes, gpuEvidence } = o.evidence
+  const facts = verifyQuote(o.quote, o.collateral, o.now)
+  // The keys and the freshness stand or fall with these 64 bytes: computed from our nonce, never from what the document says.
+  if (!equalBytes(reportData(o.nonce, keysetBytes, gpuEvidence), o.quote.report.reportData))
+    throw new AttestationError('report-data-mismatch', 'the quote is not over our nonce and this keyset')
+  if (keyset.worker !== o.worker) throw new AttestationError('worker-mismatch', 'the keyset is that of another worker')
+  if (keyset.not_after <= o.now) throw new AttestationError('keyset-expired', 'the keyset is past its time')
+  const appraisal = appraise(facts, keyset, o.policy)
+  if (!appraisal.accepted)
+    throw new AttestationError('policy-refused', `the policy does not accept this worker: ${appraisal.reasons.join('; ')}`, {
+      reasons: appraisal.reasons,
+    })
+  return { keyset, keysetBytes, keysetDigest: toHex(sha256(keysetBytes)), quote: Buffer.from(o.evidence.quote), facts, appraisal }
+}
+
+/** Takes a document apart as far as finding its collateral needs. Throws {@link AttestationError}. */
+export function openEvidence(document: string | Uint8Array): { evidence: ParsedEvidence; quote: Quote } {
+  const evidence = parseEvidence(document)
+  return { evidence, quote: parseQuote(evidence.quote) }
+}

@@ -1,0 +1,276 @@
+/**
+ * `chrysalis dev`: the whole product on one machine. It is no special program: it writes config files and starts the
+ * same roles that production starts. Only the root of trust, the chain's id and the size of the model are for
+ * development; every code path is the real one.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
+import { developmentPolicy } from './attestation/index.ts'
+import { ConfigError } from './config.ts'
+import { type DevFolder, openFolder, writePrivate } from './dev/folder.ts'
+import { fundOperator, openAccount } from './dev/funding.ts'
+import { type PccsServer, servePccs } from './dev/pccs-server.ts'
+import { type Child, startChild } from './dev/supervisor.ts'
+import { DEV_GLOBAL_ID } from './dev-chain/index.ts'
+import { messageOf } from './lib/coded-error.ts'
+import { developmentMeasurements, SoftwareQuotingAuthority } from './tee/index.ts'
+
+export interface DevOptions {
+  readonly port: number
+  readonly engine?: string
+  readonly model?: string
+  readonly workers: number
+  readonly data: string
+  readonly fresh: boolean
+  readonly console: boolean
+}
+
+interface ChainReady {
+  readonly url: string
+}
+
+interface WorkerReady {
+  readonly url: string
+  readonly engineURL: string
+}
+
+interface ProxyReady {
+  readonly url: string
+}
+
+/** Prices of the development deployment, nanoTON per million tokens: a short question costs some hundred nanoTON. */
+const price = { prompt: '20000000', cached: '10000000', completion: '60000000', reasoning: '60000000' }
+/** What the development worker asks for the same: the proxy's margin is the difference. */
+const offer = { prompt: '18000000', cached: '9000000', completion: '54000000', reasoning: '54000000' }
+
+const readyWithinMs = 100_000
+const builtInModel = fileURLToPath(new URL('../models/tiny/chrysalis-tiny-q8_0.gguf', import.meta.url))
+
+/** Starts everything, prints where it is, and stays until SIGTERM or SIGINT. */
+export async function runDev(options: DevOptions): Promise<void> {
+  const folder = openFolder(options.data, options.fresh)
+  const deployment = new Deployment(folder, options)
+  const stop = once(async () => {
+    await deployment.stop()
+    process.exit(0)
+  })
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('SIGHUP', () => deployment.reloadPolicy())
+  try {
+    await deployment.start()
+  } catch (error) {
+    if (deployment.stopping) return
+    console.error(`chrysalis: ${messageOf(error)}`)
+    await deployment.stop()
+    process.exit(1)
+  }
+}
+
+function once(action: () => Promise<void>): () => void {
+  let begun = false
+  return () => {
+    if (begun) return
+    begun = true
+    void action()
+  }
+}
+
+class Deployment {
+  readonly #folder: DevFolder
+  readonly #options: DevOptions
+  readonly #workers = new Map<string, Child<WorkerReady>>()
+  #pccs: PccsServer | undefined
+  #chain: Child<ChainReady> | undefined
+  #proxy: Child<ProxyReady> | undefined
+  #channel = ''
+  #apiKey = ''
+  #consoleURL = ''
+  stopping = false
+
+  constructor(folder: DevFolder, options: DevOptions) {
+    this.#folder = folder
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    rmSync(this.#folder.devFile, { force: true })
+    const authority = await this.#trust()
+    this.#chain = await this.#child<ChainReady>('dev-chain', ['dev-chain', '--data', this.#folder.chain, '--port', '0'])
+    await Promise.all(Array.from({ length: this.#options.workers }, (_, index) => this.#startWorker(`worker-${index + 1}`, 0)))
+    await fundOperator(this.#chain.ready.url, join(this.#folder.keys, 'operator-wallet'))
+    this.#proxy = await this.#startProxy(authority)
+    const account = await openAccount({
+      baseUrl: this.#proxy.ready.url,
+      chainUrl: this.#chain.ready.url,
+      keys: this.#folder.keys,
+      keyFile: this.#folder.keyFile,
+    })
+    this.#channel = account.channel
+    this.#apiKey = account.apiKey
+    await this.#untilServing()
+    this.#consoleURL = await this.#consoleLink()
+    this.#writeDevFile()
+    this.#announce()
+    this.#watch(this.#chain)
+    this.#watch(this.#proxy)
+  }
+
+  /** Stops callers first, then settles (the proxy does), then everything behind it. */
+  async stop(): Promise<void> {
+    this.stopping = true
+    await this.#proxy?.stop(14_000)
+    await Promise.all(Array.from(this.#workers.values(), worker => worker.stop(3_000)))
+    await this.#chain?.stop(3_000)
+    await this.#pccs?.close()
+    rmSync(this.#folder.devFile, { force: true })
+  }
+
+  reloadPolicy(): void {
+    this.#proxy?.signal('SIGHUP')
+  }
+
+  /** The root of trust: a software quoting authority of this folder's own, its collateral over HTTP, and a policy that names what it measures. */
+  async #trust(): Promise<SoftwareQuotingAuthority> {
+    const authority = await SoftwareQuotingAuthority.loadOrCreate(this.#folder.authority)
+    this.#pccs = await servePccs(request => authority.pccs(request))
+    if (!existsSync(this.#folder.policyFile))
+      writePrivate(this.#folder.policyFile, `${JSON.stringify(developmentPolicy(developmentMeasurements), null, 2)}\n`)
+    return authority
+  }
+
+  #child<Ready>(name: string, args: readonly string[]): Promise<Child<Ready>> {
+    if (this.stopping) throw new ConfigError('invalid', 'stopped while starting')
+    return startChild<Ready>({ name, args, logFile: join(this.#folder.logs, `${name}.log`), readyWithinMs })
+  }
+
+  async #startWorker(id: string, port: number): Promise<void> {
+    const { engine, model } = this.#options
+    const config = {
+      role: 'worker',
+      id,
+      simulated: true,
+      listen: { host: '127.0.0.1', port },
+      engine: engine ? { url: engine } : { builtin: { model: model ?? builtInModel } },
+      offer: { default: offer },
+      tee: { type: 'software', directory: this.#folder.authority },
+    }
+    const file = this.#folder.file(`${id}.yaml`)
+    writePrivate(file, stringify(config))
+    const worker = await this.#child<WorkerReady>(id, ['worker', '--config', file])
+    this.#workers.set(id, worker)
+    this.#respawn(id, worker)
+  }
+
+  /** A worker that dies comes back at the same address, with new keys; the proxy sees that and verifies it anew. */
+  #respawn(id: string, worker: Child<WorkerReady>, delayMs = 1_000): void {
+    void worker.exited.then(async how => {
+      if (this.stopping) return
+      console.error(`${how}\nIt is started again.`)
+      const port = Number(new URL(worker.ready.url).port)
+      for (let wait = delayMs; !this.stopping; wait = Math.min(wait * 2, 30_000)) {
+        await new Promise(resolve => setTimeout(resolve, wait))
+        try {
+          await this.#startWorker(id, port)
+          this.#writeDevFile()
+          return
+        } catch (error) {
+          console.error(`${id} cannot be started: ${messageOf(error)}`)
+        }
+      }
+    })
+  }
+
+  async #startProxy(authority: SoftwareQuotingAuthority): Promise<Child<ProxyReady>> {
+    const root = this.#folder.file('authority-root.der')
+    writePrivate(root, authority.rootDer)
+    const operatorKey = join(this.#folder.keys, 'operator-key')
+    if (!existsSync(operatorKey)) writePrivate(operatorKey, `${randomBytes(24).toString('base64url')}\n`)
+    const config = {
+      role: 'proxy',
+      simulated: true,
+      listen: { host: '127.0.0.1', port: this.#options.port },
+      data: this.#folder.proxyData,
+      attestation: { pccs: this.#pccs!.url, policy: this.#folder.policyFile, root },
+      workers: Array.from(this.#workers, ([id, worker]) => ({ id, url: worker.ready.url })),
+      pricing: { default: price },
+      payments: {
+        chain: { endpoint: this.#chain!.ready.url, global_id: DEV_GLOBAL_ID },
+        wallet_key: join(this.#folder.keys, 'operator-wallet'),
+        payee_key: join(this.#folder.keys, 'payee'),
+        challenge_period_seconds: 60,
+        settle_threshold: '10000000',
+        settle_at_shutdown: true,
+        poll_seconds: 10,
+      },
+      ...(this.#options.console ? { console: { operator_key: operatorKey } } : {}),
+    }
+    const file = this.#folder.file('proxy.yaml')
+    writePrivate(file, stringify(config))
+    return this.#child<ProxyReady>('proxy', ['proxy', '--config', file])
+  }
+
+  async #untilServing(): Promise<void> {
+    const deadline = Date.now() + readyWithinMs
+    for (;;) {
+      const response = await fetch(`${this.#proxy!.ready.url}/readyz`)
+      if (response.ok) return
+      const { obstacles } = (await response.json()) as { obstacles?: string[] }
+      if (Date.now() > deadline) throw new Error(`the proxy does not become ready: ${obstacles?.join(', ')}`)
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+  }
+
+  async #consoleLink(): Promise<string> {
+    if (!this.#options.console) return ''
+    const key = readFileSync(join(this.#folder.keys, 'operator-key'), 'utf8').trim()
+    const response = await fetch(`${this.#proxy!.ready.url}/console/tokens`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}` },
+    })
+    const { token } = (await response.json()) as { token: string }
+    return `${this.#proxy!.ready.url}/console?token=${token}`
+  }
+
+  #writeDevFile(): void {
+    const origin = this.#proxy!.ready.url
+    const workers = Array.from(this.#workers, ([id, { ready, pid }]) => ({ id, url: ready.url, engineURL: ready.engineURL, pid }))
+    const dev = {
+      baseURL: `${origin}/v1`,
+      apiKey: this.#apiKey,
+      consoleURL: this.#consoleURL,
+      relayURL: origin,
+      chainURL: this.#chain!.ready.url,
+      channel: this.#channel,
+      pid: process.pid,
+      workers,
+    }
+    writePrivate(this.#folder.devFile, `${JSON.stringify(dev, null, 2)}\n`)
+  }
+
+  #announce(): void {
+    const lines = [
+      'Chrysalis is ready (development mode: the root of trust and the chain are simulated).',
+      '',
+      `  base URL   ${this.#proxy!.ready.url}/v1`,
+      `  API key    ${this.#apiKey}`,
+      ...(this.#consoleURL ? [`  console    ${this.#consoleURL}   (opens once, within 10 minutes)`] : []),
+      `  chain      ${this.#chain!.ready.url}`,
+      `  details    ${this.#folder.devFile}`,
+    ]
+    console.log(lines.join('\n'))
+  }
+
+  /** Proxy and chain hold what all else rests on: when one of them dies, everything stops and says so. */
+  #watch(child: Child<unknown>): void {
+    void child.exited.then(async how => {
+      if (this.stopping) return
+      console.error(`${how}\nEverything is stopped. Start again: nothing that was durable is lost.`)
+      await this.stop()
+      process.exit(1)
+    })
+  }
+}

@@ -1,0 +1,21 @@
+import { CodedError } from '../lib/coded-error.ts'
+
+/**
+ * Why an envelope did not reach a worker or its answer did not come back.
+ *
+ * - `unreachable`: no connection, or it broke before an answer began. **Retry** on another worker.
+ * - `timeout`: the worker was silent for too long. **Retry** on another worker if nothing was passed on yet.
+ * - `broken`: the connection ended in the middle of an answer. The answer is an error, never a success.
+ * - `refused`: the worker gave an outer answer in place of an envelope; `problem` names it. An outer answer is unauthenticated: a hint.
+ */
+export class LinkError extends CodedError<'unreachable' | 'timeout' | 'broken' | 'refused'> {
+  readonly status: number | undefined
+  /** The problem's name after `urn:chrysalis:`, where the worker gave one. */
+  readonly problem: string | undefined
+
+  constructor(code: LinkError['code'], message: string, options: ErrorOptions & { status?: number; problem?: string } = {}) {
+    super(code, message, options)
+    this.status = options.status
+    this.problem = options.problem
+  }
+}

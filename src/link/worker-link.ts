@@ -1,0 +1,202 @@
+/**
+ * The way from the proxy to one worker: HTTP/1.1 keep-alive by `undici`, bytes in, bytes out. Nothing here opens an
+ * envelope. Answers are pushed to a sink as they arrive, because promises and web streams cost more than the envelope does.
+ */
+import { Pool } from 'undici'
+import { LinkError } from './errors.ts'
+
+const envelopeType = 'application/chrysalis-envelope'
+const maxOuterAnswer = 16 * 1024
+const maxEvidence = 1024 * 1024
+
+/** Receives one answer. After `end` or `fail` nothing follows; exactly one of them comes. */
+export interface AnswerSink {
+  /** Bytes of the envelope. Returning false asks for a pause until {@link LinkCall.resume}. */
+  data(chunk: Buffer): boolean
+  end(): void
+  fail(error: LinkError): void
+}
+
+/** A running request. */
+export interface LinkCall {
+  resume(): void
+  /** Cuts the line. The sink hears `fail`. */
+  abort(): void
+}
+
+export interface WorkerLinkOptions {
+  /** The worker's base URL. */
+  url: string
+  /** How long the worker may take until its answer begins, and how long it may be silent within it. */
+  firstByteMs: number
+  idleMs: number
+}
+
+/** One worker's connections. */
+export class WorkerLink {
+  readonly #pool: Pool
+  readonly #basePath: string
+
+  constructor(options: WorkerLinkOptions) {
+    const url = new URL(options.url)
+    this.#basePath = url.pathname.replace(/\/$/, '')
+    this.#pool = new Pool(url.origin, {
+      connections: null,
+      pipelining: 1,
+      connect: { timeout: 5_000 },
+      keepAliveTimeout: 4_000,
+      headersTimeout: options.firstByteMs,
+      bodyTimeout: options.idleMs,
+    })
+  }
+
+  /** Sends a sealed request to `POST /v1/sealed` and feeds the answer to `sink`. */
+  send(sealed: Buffer, sink: AnswerSink): LinkCall {
+    const headers = { 'content-type': envelopeType, accept: envelopeType }
+    const exchange: Exchange = new Exchange(sink, () => {
+      this.#pool.dispatch({ path: `${this.#basePath}/v1/sealed`, method: 'POST', headers, body: sealed }, exchange)
+    })
+    exchange.start()
+    return exchange
+  }
+
+  /** Asks the worker to stop working on `rid`; it then ends the answer with what was made. Never throws: who asks is leaving anyway. */
+  async cancel(rid: string): Promise<void> {
+    try {
+      const { body } = await this.#pool.request({
+        path: `${this.#basePath}/v1/sealed/${rid}/cancel`,
+        method: 'POST',
+        headersTimeout: 5_000,
+        bodyTimeout: 5_000,
+      })
+      await body.dump()
+    } catch {
+      // The worker also stops when the line is cut.
+    }
+  }
+
+  /** The worker's evidence document over `nonce`, word for word. Throws {@link LinkError}. */
+  async fetchEvidence(nonce: Uint8Array): Promise<string> {
+    const path = `${this.#basePath}/.well-known/chrysalis?nonce=${Buffer.from(nonce).toString('hex')}`
+    try {
+      const { statusCode, body } = await this.#pool.request({ path, method: 'GET', headersTimeout: 30_000, bodyTimeout: 30_000 })
+      const text = await bounded(body, maxEvidence)
+      if (statusCode !== 200)
+        throw new LinkError('refused', `the worker answered ${statusCode} in place of evidence`, { status: statusCode })
+      return text
+    } catch (cause) {
+      throw asLinkError(cause, false)
+    }
+  }
+
+  /** Ends all connections at once. */
+  async close(): Promise<void> {
+    await this.#pool.destroy()
+  }
+}
+
+async function bounded(body: AsyncIterable<Buffer>, limit: number): Promise<string> {
+  const parts: Buffer[] = []
+  let size = 0
+  for await (const part of body) {
+    size += part.length
+    if (size > limit) throw new LinkError('broken', `the worker's answer is larger than ${limit} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+function asLinkError(cause: unknown, begun: boolean): LinkError {
+  if (cause instanceof LinkError) return cause
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  if (/TIMEOUT/.test(code)) return new LinkError('timeout', 'the worker was silent for too long', { cause })
+  return begun
+    ? new LinkError('broken', 'the connection to the worker broke', { cause })
+    : new LinkError('unreachable', 'the worker cannot be reached', { cause })
+}
+
+type Controller = import('undici').Dispatcher.DispatchController
+
+/** The undici handler of one sealed request. */
+class Exchange implements LinkCall {
+  readonly #sink: AnswerSink
+  readonly #dispatch: () => void
+  #controller: Controller | undefined
+  #again = true
+  #done = false
+  #aborted = false
+  #status = 0
+  #outer: Buffer[] | undefined
+  #outerSize = 0
+
+  constructor(sink: AnswerSink, dispatch: () => void) {
+    this.#sink = sink
+    this.#dispatch = dispatch
+  }
+
+  start(): void {
+    this.#dispatch()
+  }
+
+  resume(): void {
+    this.#controller?.resume()
+  }
+
+  abort(): void {
+    this.#aborted = true
+    this.#controller?.abort(new Error('the line was cut'))
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller
+    if (this.#aborted) controller.abort(new Error('the line was cut'))
+  }
+
+  onResponseStart(_controller: Controller, status: number, headers: Record<string, string | string[] | undefined>): void {
+    this.#status = status
+    if (status !== 200 || !String(headers['content-type'] ?? '').startsWith(envelopeType)) this.#outer = []
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    if (this.#done) return
+    if (this.#outer) {
+      this.#outerSize += chunk.length
+      if (this.#outerSize <= maxOuterAnswer) this.#outer.push(chunk)
+    } else if (!this.#sink.data(chunk)) controller.pause()
+  }
+
+  onResponseEnd(): void {
+    if (this.#done) return
+    this.#done = true
+    if (this.#outer) this.#sink.fail(outerAnswer(this.#status, Buffer.concat(this.#outer)))
+    else this.#sink.end()
+  }
+
+  onResponseError(_controller: Controller, error: Error): void {
+    if (this.#done) return
+    if (this.#again && this.#status === 0 && !this.#aborted && isClosedSocket(error)) {
+      // A kept connection that the worker closed just now. The same bytes may be sent again: a worker that did get them refuses the replay.
+      this.#again = false
+      this.#dispatch()
+      return
+    }
+    this.#done = true
+    this.#sink.fail(asLinkError(error, this.#status !== 0))
+  }
+}
+
+function isClosedSocket(error: Error): boolean {
+  return 'code' in error && (error.code === 'UND_ERR_SOCKET' || error.code === 'ECONNRESET' || error.code === 'EPIPE')
+}
+
+function outerAnswer(status: number, body: Buffer): LinkError {
+  let problem: string | undefined
+  try {
+    const { type } = JSON.parse(body.toString('utf8')) as { type?: unknown }
+    const match = typeof type === 'string' ? /^urn:chrysalis:([a-z-]{1,32})$/.exec(type) : null
+    problem = match?.[1]
+  } catch {
+    // Not a problem document: the status has to do.
+  }
+  return new LinkError('refused', `the worker refused the request (${problem ?? status})`, { status, ...(problem ? { problem } : {}) })
+}

@@ -1,0 +1,223 @@
+/** `chrysalis proxy`: reads its config, builds the rooms, wires them, listens, and stops in order. */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { serve } from '@hono/node-server'
+import { Address } from '@ton/core'
+import { TonClient } from '@ton/ton'
+import { createApi, hashApiKey, Inference, Metrics } from './api/index.ts'
+import { ConfigError, loadConfig, type ProxyConfig, pathIn, proxySchema } from './config.ts'
+import { ConsoleAccess, createConsole } from './console/index.ts'
+import { type Ledger, openLedger } from './ledger/index.ts'
+import { type Clock, systemClock } from './lib/clock.ts'
+import { messageOf } from './lib/coded-error.ts'
+import { createLogger, type Logger } from './lib/logger.ts'
+import { parseNanoton } from './lib/nanoton.ts'
+import { reportReady, stopOnSignal } from './lifecycle.ts'
+import { SenderSessions } from './link/index.ts'
+import { PriceTable } from './metering/index.ts'
+import { createKey, type KeyPair, loadKey, readChannel, Settler, Wallet } from './payment-channel/index.ts'
+import { consoleStatus } from './proxy/console-status.ts'
+import { openFleet } from './proxy/fleet.ts'
+import { Desk, Settlement } from './settlement/index.ts'
+
+/** How long a cancelled worker may take to end its answer, and how long any answer may take. */
+const cancelMs = 10_000
+const totalMs = 30 * 60_000
+
+/** Runs the proxy that `file` describes until SIGTERM. Throws {@link ConfigError} and the rooms' own errors where it cannot start. */
+export async function runProxy(file: string): Promise<void> {
+  const config = loadConfig(file, proxySchema)
+  const at = (path: string) => pathIn(file, path)
+  const clock = systemClock
+  const logger = createLogger({ role: 'proxy', level: config.log_level, simulated: config.simulated })
+  mkdirSync(at(config.data), { recursive: true, mode: 0o700 })
+
+  const ledgerFile = join(at(config.data), 'ledger.sqlite')
+  const keys = await openKeys(config, at, !existsSync(ledgerFile))
+  const ledger = await openLedger({
+    file: ledgerFile,
+    clock,
+    onFailure: error => logger.error({ cause: messageOf(error) }, 'the ledger cannot write: nothing new is served'),
+  })
+  const money = openMoney({ config, at, clock, logger, ledger, ...keys })
+  const fleet = openFleet({ config, at, clock, logger, ledger })
+  const metrics = new Metrics({
+    leases: () => fleet.counts(),
+    running: () => fleet.registry.views().reduce((sum, view) => sum + view.running, 0),
+  })
+  const prices = new PriceTable(config.pricing)
+  const tee = config.simulated ? 'simulated' : 'tdx'
+  const inference = new Inference({
+    ledger,
+    registry: fleet.registry,
+    workers: fleet.ports,
+    sessions: new SenderSessions(clock),
+    prices,
+    clock,
+    logger,
+    metrics,
+    limits: { cancelMs, totalMs },
+    tee,
+  })
+  const obstacles = () => [
+    ...(ledger.healthy ? [] : ['the ledger cannot write']),
+    ...(fleet.counts().live > 0 ? [] : ['no worker has a live lease']),
+  ]
+
+  const api = createApi({
+    ledger,
+    inference,
+    models: () => fleet.servedModels(prices),
+    evidence: fleet.evidence,
+    channels: money.desk,
+    health: { obstacles },
+    metrics,
+    logger,
+    bodyLimitBytes: config.limits.body_bytes,
+    simulated: config.simulated,
+  })
+  let origin = ''
+  if (config.console) {
+    const access = new ConsoleAccess(secret(at(config.console.operator_key), 'console.operator_key'), clock)
+    api.route(
+      '/console',
+      createConsole({
+        access,
+        status: () => consoleStatus({ ledger, fleet, clock, simulated: config.simulated, baseUrl: `${origin}/v1`, obstacles: obstacles() }),
+      }),
+    )
+  }
+
+  const listening = await listen(config, at, api.fetch)
+  origin = listening.url
+  fleet.start()
+  await money.settlement.start()
+  logger.info({ url: origin }, 'the proxy is listening')
+  reportReady({ url: origin })
+
+  process.on('SIGHUP', () => fleet.reloadPolicy())
+  stopOnSignal(async () => {
+    listening.stopAccepting()
+    await Promise.race([inference.drain(), new Promise(resolve => setTimeout(resolve, config.limits.drain_ms))])
+    await listening.close()
+    await money.settlement.stop()
+    if (config.payments.settle_at_shutdown)
+      await money.settlement
+        .settleAll()
+        .catch(error => logger.error({ cause: messageOf(error) }, 'not settled at shutdown; the next start goes on'))
+    await fleet.close()
+    await ledger.close()
+    logger.flush()
+  })
+}
+
+type Paths = (path: string) => string
+
+/** The payee's key signs claims, the wallet's key pays fees. Both are made at the very first start; once there is a ledger a missing one fails the start. */
+async function openKeys(config: ProxyConfig, at: Paths, firstStart: boolean): Promise<{ payee: KeyPair; walletKey: KeyPair }> {
+  const open = async (path: string, member: string): Promise<KeyPair> => {
+    if (existsSync(at(path))) return loadKey(at(path))
+    if (firstStart) return createKey(at(path))
+    throw new ConfigError(
+      'invalid',
+      `${member}: the key file ${at(path)} is gone although there is a ledger that depends on it; restore it from your backup`,
+    )
+  }
+  return {
+    payee: await open(config.payments.payee_key, 'payments.payee_key'),
+    walletKey: await open(config.payments.wallet_key, 'payments.wallet_key'),
+  }
+}
+
+interface MoneyOptions {
+  readonly config: ProxyConfig
+  readonly at: Paths
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly ledger: Ledger
+  readonly payee: KeyPair
+  readonly walletKey: KeyPair
+}
+
+/** Everything that talks to the chain. */
+function openMoney({ config, at, clock, logger, ledger, payee, walletKey }: MoneyOptions): { desk: Desk; settlement: Settlement } {
+  const { chain, ...payments } = config.payments
+  const apiKey = chain.api_key_file === undefined ? undefined : secret(at(chain.api_key_file), 'payments.chain.api_key_file')
+  const client = new TonClient({ endpoint: chain.endpoint, timeout: 20_000, ...(apiKey ? { apiKey } : {}) })
+  const chainId = chain.global_id
+  const intervalMs = config.simulated ? 100 : 1_000
+  const wallet = new Wallet({ client, key: walletKey, globalId: chainId, clock, intervalMs })
+  const settler = new Settler({ client, wallet, chain: chainId, clock, intervalMs, timeoutMs: 60_000 })
+  const port = { readChannel: (address: string) => readChannel(client, Address.parse(address)), settle: settler.settle.bind(settler) }
+  const desk = new Desk({
+    ledger,
+    chain: port,
+    chainId,
+    payee: wallet.address,
+    payeeKey: payee.publicKey,
+    challengePeriodSeconds: payments.challenge_period_seconds,
+    openWithinSeconds: payments.open_within_seconds,
+    minimumDeposit: parseNanoton(payments.minimum_deposit),
+    clock,
+    hashApiKey,
+  })
+  const settlement = new Settlement({
+    ledger,
+    chain: port,
+    chainId,
+    payeeKey: payee.privateKey,
+    threshold: parseNanoton(payments.settle_threshold),
+    pollMs: payments.poll_seconds * 1000,
+    clock,
+    logger,
+  })
+  return { desk, settlement }
+}
+
+function secret(file: string, member: string): string {
+  try {
+    const text = readFileSync(file, 'utf8').trim()
+    if (text.length >= 16) return text
+  } catch (cause) {
+    throw new ConfigError('invalid', `${member}: cannot read ${file}: ${messageOf(cause)}`, { cause })
+  }
+  throw new ConfigError('invalid', `${member}: ${file} must hold at least 16 characters`)
+}
+
+interface Listening {
+  readonly url: string
+  stopAccepting(): void
+  close(): Promise<void>
+}
+
+/** Listens as the config says, with TLS where it names a certificate. Throws where the port is taken. */
+function listen(config: ProxyConfig, at: Paths, fetch: Parameters<typeof serve>[0]['fetch']): Promise<Listening> {
+  const { host, port } = config.listen
+  const tls = config.tls && {
+    createServer: createHttpsServer,
+    serverOptions: { cert: readFileSync(at(config.tls.cert)), key: readFileSync(at(config.tls.key)) },
+  }
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch, hostname: host, port, ...tls }, (info: AddressInfo) => {
+      const shown = host.includes(':') ? `[${host}]` : host
+      resolve({
+        url: `${tls ? 'https' : 'http'}://${shown}:${info.port}`,
+        stopAccepting: () => void server.close(),
+        close: async () => {
+          if ('closeAllConnections' in server) server.closeAllConnections()
+        },
+      })
+    })
+    server.on('error', (cause: Error) =>
+      reject(new ConfigError('invalid', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })),
+    )
+    if ('requestTimeout' in server) {
+      // Long uploads and long answers are both legal; idle connections end before a load balancer would cut them.
+      server.requestTimeout = 0
+      server.keepAliveTimeout = 75_000
+      server.headersTimeout = 80_000
+    }
+  })
+}

@@ -1,0 +1,193 @@
+/** The workers of a proxy: a link and a lease for each, what the scheduler sees of them, and where their evidence can be asked for. */
+import { randomBytes, X509Certificate } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ServedModel, WorkerPort } from '../api/index.ts'
+import { CollateralClient, intelRootDer, type Lease, LeaseKeeper, type LeaseState, type Policy, parsePolicy } from '../attestation/index.ts'
+import { ConfigError, type ProxyConfig } from '../config.ts'
+import type { Ledger } from '../ledger/index.ts'
+import type { Clock } from '../lib/clock.ts'
+import { messageOf } from '../lib/coded-error.ts'
+import type { Logger } from '../lib/logger.ts'
+import { WorkerLink } from '../link/index.ts'
+import type { PriceTable } from '../metering/index.ts'
+import { filter, type ModelOffer, Registry } from '../scheduler/index.ts'
+
+export interface FleetOptions {
+  readonly config: ProxyConfig
+  readonly at: (path: string) => string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly ledger: Ledger
+}
+
+interface Member {
+  readonly id: string
+  readonly url: string
+  readonly link: WorkerLink
+  readonly keeper: LeaseKeeper
+  /** The models of the lease below, read once a lease. */
+  models: { readonly lease: Lease; readonly offers: ReadonlyMap<string, ModelOffer> } | undefined
+}
+
+/** One worker, for the status page. */
+export interface MemberStatus {
+  readonly id: string
+  readonly url: string
+  readonly state: LeaseState
+  readonly lease: Lease | undefined
+  readonly running: number
+}
+
+export class Fleet {
+  readonly registry: Registry
+  readonly ports: ReadonlyMap<string, WorkerPort>
+  readonly #members = new Map<string, Member>()
+  readonly #options: FleetOptions
+  #policy: Policy
+
+  constructor(options: FleetOptions, collateral: CollateralClient) {
+    this.#options = options
+    this.#policy = this.#readPolicy()
+    this.registry = new Registry({ now: () => options.clock.now() })
+    for (const { id, url } of options.config.workers) this.#members.set(id, this.#open(id, url, collateral))
+    for (const member of this.#members.values()) {
+      this.registry.add(member.id, { models: () => offersOf(member), expiresAt: () => member.keeper.current()?.expiresAt ?? 0 })
+    }
+    this.ports = new Map(
+      Array.from(this.#members.values(), ({ id, link, keeper }) => [
+        id,
+        { link, lease: () => keeper.current(), renew: () => renew(keeper) },
+      ]),
+    )
+  }
+
+  /** Begins to verify all workers, off the path of any request. */
+  start(): void {
+    for (const { keeper } of this.#members.values()) keeper.start()
+  }
+
+  async close(): Promise<void> {
+    for (const { keeper, link } of this.#members.values()) {
+      keeper.stop()
+      await link.close()
+    }
+  }
+
+  /** Reads the policy file again; a file that is not valid keeps the policy in force and says so. Leases under the old policy end. */
+  reloadPolicy(): void {
+    try {
+      this.#policy = this.#readPolicy()
+    } catch (error) {
+      this.#options.logger.error({ cause: messageOf(error) }, 'the policy file was not taken; the policy in force stays')
+      return
+    }
+    for (const { keeper } of this.#members.values()) keeper.invalidate('the policy changed')
+    this.#options.logger.info('the policy was read again; every worker is verified anew')
+  }
+
+  counts(): { live: number; known: number } {
+    const members = Array.from(this.#members.values())
+    return { live: members.filter(({ keeper }) => keeper.current() !== undefined).length, known: members.length }
+  }
+
+  statuses(): MemberStatus[] {
+    const running = new Map(this.registry.views().map(view => [view.id, view.running]))
+    return Array.from(this.#members.values(), ({ id, url, keeper }) => ({
+      id,
+      url,
+      state: keeper.state(),
+      lease: keeper.current(),
+      running: running.get(id) ?? 0,
+    }))
+  }
+
+  servedModels(prices: PriceTable): ServedModel[] {
+    const served = Array.from(this.registry.models(), ([id, { contextLength, weights }]) => ({
+      id,
+      contextLength,
+      weights,
+      price: { ...prices.for(id) },
+    }))
+    return served.sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  readonly evidence = {
+    fromWorker: (id: string, nonce: Buffer): Promise<string> | undefined => this.#members.get(id)?.link.fetchEvidence(nonce),
+    nthFor: (model: string, n: number): string | undefined => {
+      const any = 1n << 62n
+      const price = { prompt: any, cached: any, completion: any, reasoning: any }
+      return filter(this.registry.views(), { model, price, tried: new Set() }, this.#options.clock.now()).eligible[n]?.id
+    },
+  }
+
+  #open(id: string, url: string, collateral: CollateralClient): Member {
+    const { clock, config, logger, ledger } = this.#options
+    const link = new WorkerLink({ url, firstByteMs: config.limits.first_byte_ms, idleMs: config.limits.idle_ms })
+    const keeper = new LeaseKeeper({
+      worker: id,
+      fetchEvidence: nonce => link.fetchEvidence(nonce),
+      collateral,
+      policy: () => this.#policy,
+      clock,
+      random: size => randomBytes(size),
+      leaseMs: config.attestation.lease_seconds * 1000,
+      simulated: config.simulated,
+      onChange: state =>
+        logger[state.status === 'verified' ? 'info' : 'warn']({ worker: id, status: state.status, reasons: state.reasons }, 'attestation'),
+      onLease: lease =>
+        ledger.storeEvidence({ digest: lease.keysetDigest, keyset: lease.keysetBytes, quote: lease.quote, at: lease.verifiedAt }),
+    })
+    return { id, url, link, keeper, models: undefined }
+  }
+
+  #readPolicy(): Policy {
+    const file = this.#options.at(this.#options.config.attestation.policy)
+    try {
+      return parsePolicy(JSON.parse(readFileSync(file, 'utf8')))
+    } catch (cause) {
+      throw new ConfigError('invalid', `attestation.policy: ${file}: ${messageOf(cause)}`, { cause })
+    }
+  }
+}
+
+/** Opens the fleet of a config: its root of trust, its collateral, its policy. Throws {@link ConfigError}. */
+export function openFleet(options: FleetOptions): Fleet {
+  const { config, at, clock } = options
+  const root = config.attestation.root === undefined ? intelRootDer : readRoot(at(config.attestation.root))
+  const directory = join(at(config.data), 'collateral')
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const collateral = new CollateralClient({ baseUrl: config.attestation.pccs, fetch, root, clock, directory })
+  return new Fleet(options, collateral)
+}
+
+function readRoot(file: string): Buffer {
+  try {
+    return new X509Certificate(readFileSync(file)).raw
+  } catch (cause) {
+    throw new ConfigError('invalid', `attestation.root: ${file} is not a certificate: ${messageOf(cause)}`, { cause })
+  }
+}
+
+function renew(keeper: LeaseKeeper): Promise<Lease> {
+  keeper.invalidate('the worker does not know its key any more')
+  return keeper.ensure()
+}
+
+function offersOf(member: Member): ReadonlyMap<string, ModelOffer> {
+  const lease = member.keeper.current()
+  if (!lease) return new Map()
+  if (member.models?.lease !== lease) {
+    const offers = lease.keyset.models.map(({ id, context_length: contextLength, weights_digest: weights, offer }) => {
+      const vector = {
+        prompt: BigInt(offer.prompt),
+        cached: BigInt(offer.cached),
+        completion: BigInt(offer.completion),
+        reasoning: BigInt(offer.reasoning),
+      }
+      return [id, { contextLength, weights, offer: vector }] as const
+    })
+    member.models = { lease, offers: new Map(offers) }
+  }
+  return member.models.offers
+}

@@ -1,0 +1,190 @@
+/**
+ * Accepting a channel. The proxy proposes terms and stores nothing; the payer derives the address itself, funds it, and
+ * brings the terms back with a signed ceiling. Everything is then derived and read again: the address from code, terms
+ * and keys, the deposit from the chain, the signature over our own encoding.
+ */
+import { randomBytes } from 'node:crypto'
+import { Address } from '@ton/core'
+import type { Ledger } from '../ledger/index.ts'
+import type { Clock } from '../lib/clock.ts'
+import { messageOf } from '../lib/coded-error.ts'
+import { type Nanoton, parseNanoton } from '../lib/nanoton.ts'
+import {
+  ChannelError,
+  type ChannelState,
+  channelAddress,
+  channelStatus,
+  refuseTorsion,
+  type Terms,
+  verifyAuthorization,
+} from '../payment-channel/index.ts'
+import { SettlementError } from './errors.ts'
+import type { ChainPort } from './ports.ts'
+
+export interface DeskOptions {
+  readonly ledger: Ledger
+  readonly chain: ChainPort
+  /** The chain's global id. */
+  readonly chainId: number
+  /** Where settled amounts go, and the raw public key that claims are signed with. */
+  readonly payee: Address
+  readonly payeeKey: Uint8Array
+  readonly challengePeriodSeconds: number
+  readonly openWithinSeconds: number
+  readonly minimumDeposit: Nanoton
+  readonly clock: Clock
+  /** Digest under which an API key is stored. */
+  readonly hashApiKey: (key: string) => string
+}
+
+/** Terms as they travel in JSON. */
+export interface WireTerms {
+  readonly payer: string
+  readonly payee: string
+  readonly challenge_period: number
+  readonly open_until: number
+  readonly salt: string
+}
+
+export interface Proposal {
+  readonly terms: WireTerms
+  readonly payer_key: string
+  readonly payee_key: string
+  readonly address: string
+  readonly chain: number
+  readonly minimum_deposit: string
+}
+
+export class Desk {
+  readonly #options: DeskOptions
+
+  constructor(options: DeskOptions) {
+    this.#options = options
+  }
+
+  /** Terms for a new channel. Throws {@link SettlementError} `bad-request`. */
+  propose(request: { payer: string; payer_key: string }): Proposal {
+    const { payee, payeeKey, clock, openWithinSeconds, challengePeriodSeconds, chainId, minimumDeposit } = this.#options
+    const terms: Terms = {
+      payer: parseAddress(request.payer, 'payer'),
+      payee,
+      challengePeriod: challengePeriodSeconds,
+      openUntil: Math.floor(clock.now() / 1000) + openWithinSeconds,
+      salt: randomBytes(8).readBigUInt64BE(),
+    }
+    const payerKey = parsePayerKey(request.payer_key)
+    return {
+      terms: toWire(terms),
+      payer_key: request.payer_key,
+      payee_key: Buffer.from(payeeKey).toString('hex'),
+      address: derive(terms, payerKey, payeeKey).toString(),
+      chain: chainId,
+      minimum_deposit: minimumDeposit.toString(),
+    }
+  }
+
+  /** A new API key on the channel these terms lead to. Channel, authorization and key are durable when it returns. Throws {@link SettlementError}. */
+  async createKey(request: {
+    terms: WireTerms
+    payer_key: string
+    ceiling: string
+    signature: string
+  }): Promise<{ api_key: string; channel: string }> {
+    const { ledger, chainId, payeeKey, hashApiKey, clock } = this.#options
+    const terms = this.#acceptTerms(request.terms)
+    const payerKey = parsePayerKey(request.payer_key)
+    const address = derive(terms, payerKey, payeeKey)
+    const ceiling = parseNanoton(request.ceiling)
+    const signature = Buffer.from(request.signature, 'hex')
+    this.#verify(payerKey, { chain: chainId, channel: address, ceiling }, signature)
+
+    const channel = address.toString()
+    const state = await this.#readFunded(channel)
+    const payeeKeyId = Buffer.from(payeeKey).toString('hex')
+    await ledger.openChannel({ address: channel, terms: JSON.stringify(request.terms), payerKey: Buffer.from(payerKey), payeeKeyId })
+    ledger.noteChain(channel, { status: state.status, deposited: state.deposited, settled: state.settled })
+    await ledger.authorise(channel, { ceiling, signature })
+    const key = `sk-chrysalis-${randomBytes(32).toString('base64url')}`
+    await ledger.addKey({ hash: hashApiKey(key), channel, createdAt: clock.now() })
+    return { api_key: key, channel }
+  }
+
+  /** Only terms that this proxy would have proposed itself. */
+  #acceptTerms(wire: WireTerms): Terms {
+    const { payee, clock, challengePeriodSeconds, openWithinSeconds } = this.#options
+    if (!parseAddress(wire.payee, 'terms.payee').equals(payee))
+      throw new SettlementError('bad-request', 'the payee is not this proxy', { param: 'terms.payee' })
+    if (wire.challenge_period < challengePeriodSeconds)
+      throw new SettlementError('bad-request', `the challenge period must be at least ${challengePeriodSeconds} seconds`, {
+        param: 'terms.challenge_period',
+      })
+    if (wire.open_until > Math.floor(clock.now() / 1000) + openWithinSeconds)
+      throw new SettlementError('bad-request', 'open_until is too far away', { param: 'terms.open_until' })
+    return {
+      payer: parseAddress(wire.payer, 'terms.payer'),
+      payee,
+      challengePeriod: wire.challenge_period,
+      openUntil: wire.open_until,
+      salt: BigInt(wire.salt),
+    }
+  }
+
+  #verify(payerKey: Uint8Array, authorization: { chain: number; channel: Address; ceiling: Nanoton }, signature: Buffer): void {
+    try {
+      verifyAuthorization(payerKey, authorization, signature)
+    } catch (cause) {
+      throw new SettlementError('bad-request', `the authorization is not valid: ${messageOf(cause)}`, { param: 'signature', cause })
+    }
+  }
+
+  async #readFunded(channel: string): Promise<ChannelState> {
+    const { chain, minimumDeposit } = this.#options
+    let state: ChannelState | undefined
+    try {
+      state = await chain.readChannel(channel)
+    } catch (cause) {
+      throw new SettlementError('chain-unavailable', 'the chain cannot be asked about this channel now', { cause })
+    }
+    if (state?.status !== channelStatus.open) throw new SettlementError('not-funded', 'the channel is not open on the chain')
+    if (state.deposited < minimumDeposit)
+      throw new SettlementError('not-funded', `the channel holds less than the minimum of ${minimumDeposit} nanoTON`)
+    return state
+  }
+}
+
+function toWire(terms: Terms): WireTerms {
+  return {
+    payer: terms.payer.toString(),
+    payee: terms.payee.toString(),
+    challenge_period: terms.challengePeriod,
+    open_until: terms.openUntil,
+    salt: terms.salt.toString(),
+  }
+}
+
+function parseAddress(text: string, param: string): Address {
+  try {
+    return Address.parse(text)
+  } catch (cause) {
+    throw new SettlementError('bad-request', 'not a TON address', { param, cause })
+  }
+}
+
+function parsePayerKey(hex: string): Buffer {
+  const key = Buffer.from(hex, 'hex')
+  try {
+    refuseTorsion(key)
+  } catch (cause) {
+    throw new SettlementError('bad-request', messageOf(cause), { param: 'payer_key', cause })
+  }
+  return key
+}
+
+function derive(terms: Terms, payerKey: Uint8Array, payeeKey: Uint8Array): Address {
+  try {
+    return channelAddress(terms, payerKey, payeeKey)
+  } catch (cause) {
+    if (cause instanceof ChannelError) throw new SettlementError('bad-request', cause.message, { param: 'terms', cause })
+    throw cause
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * When an account's spending goes on chain. Channels are read again and again, because the chain alone knows deposits and
+ * closes; what was spent durably is claimed when it is worth a fee, when the payer starts a close, and at shutdown where
+ * that is wanted. A claim is signed for durable spending only, and kept in the ledger before it is sent.
+ */
+import type { KeyObject } from 'node:crypto'
+import { Address } from '@ton/core'
+import type { Ledger } from '../ledger/index.ts'
+import type { Clock, Timer } from '../lib/clock.ts'
+import { messageOf } from '../lib/coded-error.ts'
+import type { Logger } from '../lib/logger.ts'
+import type { Nanoton } from '../lib/nanoton.ts'
+import { channelStatus, type SettlementOrder, signClaim } from '../payment-channel/index.ts'
+import type { ChainPort } from './ports.ts'
+
+export interface SettlementOptions {
+  readonly ledger: Ledger
+  readonly chain: ChainPort
+  readonly chainId: number
+  readonly payeeKey: KeyObject
+  /** Unclaimed spending that is worth a settlement. */
+  readonly threshold: Nanoton
+  readonly pollMs: number
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export class Settlement {
+  readonly #options: SettlementOptions
+  #timer: Timer | undefined
+  #running: Promise<void> = Promise.resolve()
+  #stopped = false
+
+  constructor(options: SettlementOptions) {
+    this.#options = options
+  }
+
+  /** Reads every known channel once, then keeps watching and settling. */
+  async start(): Promise<void> {
+    await this.#round()
+    this.#schedule()
+  }
+
+  /** Stops watching; a round that runs is waited for. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#timer?.cancel()
+    await this.#running
+  }
+
+  /** Settles all that was spent, however little. Throws where the chain does not take it. */
+  async settleAll(): Promise<void> {
+    await this.#serialise(async () => {
+      await this.#refresh()
+      await this.#settle(() => true)
+    })
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return
+    this.#timer = this.#options.clock.after(this.#options.pollMs, () => void this.#round().then(() => this.#schedule()))
+  }
+
+  /** One look at the chain and whatever is worth settling; a failure is logged and tried again next time. */
+  async #round(): Promise<void> {
+    try {
+      await this.#serialise(async () => {
+        await this.#refresh()
+        await this.#settle(({ unclaimed, closing }) => unclaimed >= this.#options.threshold || closing)
+      })
+    } catch (error) {
+      this.#options.logger.warn({ cause: messageOf(error) }, 'the chain was not read or settled; it is tried again')
+    }
+  }
+
+  /** Rounds never overlap: two settlements of one claim would pay a fee twice. */
+  #serialise(action: () => Promise<void>): Promise<void> {
+    const next = this.#running.then(action)
+    this.#running = next.catch(() => {})
+    return next
+  }
+
+  async #refresh(): Promise<void> {
+    const { ledger, chain } = this.#options
+    for (const { address } of ledger.channels()) {
+      const state = await chain.readChannel(address)
+      if (state) ledger.noteChain(address, { status: state.status, deposited: state.deposited, settled: state.settled })
+    }
+  }
+
+  async #settle(worth: (due: { unclaimed: bigint; closing: boolean }) => boolean): Promise<void> {
+    const { ledger, chain, logger } = this.#options
+    const due: SettlementOrder[] = []
+    for (const { address, status } of ledger.channels()) {
+      const claimable = ledger.claimable(address)
+      if (!claimable?.authorisation || (status !== channelStatus.open && status !== channelStatus.closing)) continue
+      const unclaimed: bigint = claimable.spent - claimable.settled
+      if (unclaimed > 0n && worth({ unclaimed, closing: status === channelStatus.closing }))
+        due.push(await this.#claim(address, claimable.spent, claimable.root, claimable.authorisation))
+    }
+    if (due.length === 0) return
+    for (const { channel, outcome, state } of await chain.settle(due)) {
+      const address = channel.toString()
+      if (state) ledger.noteChain(address, { status: state.status, deposited: state.deposited, settled: state.settled })
+      const good = outcome === 'settled' || outcome === 'already'
+      logger[good ? 'info' : outcome === 'refused' ? 'error' : 'warn'](
+        { channel: address, outcome, settled: state?.settled.toString() },
+        'settlement',
+      )
+    }
+  }
+
+  async #claim(
+    address: string,
+    amount: Nanoton,
+    root: Buffer,
+    authorization: { ceiling: Nanoton; signature: Uint8Array },
+  ): Promise<SettlementOrder> {
+    const reference = { chain: this.#options.chainId, channel: Address.parse(address) }
+    const signature = signClaim(this.#options.payeeKey, { ...reference, amount, root })
+    await this.#options.ledger.noteClaim(address, { amount, root, claimSignature: signature })
+    return { channel: reference.channel, authorization, claim: { amount, root, signature } }
+  }
+}

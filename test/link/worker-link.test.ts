@@ -1,0 +1,181 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, test } from 'vitest'
+import { LinkError, WorkerLink } from '../../src/link/index.ts'
+
+const envelope = { 'content-type': 'application/chrysalis-envelope' }
+const open: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close()
+})
+
+type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void
+
+async function worker(handler: Handler, limits = { firstByteMs: 5_000, idleMs: 5_000 }): Promise<WorkerLink> {
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', part => parts.push(part)).on('end', () => handler(request, response, Buffer.concat(parts)))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  open.push(async () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return linkTo(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, limits)
+}
+
+function linkTo(url: string, limits = { firstByteMs: 5_000, idleMs: 5_000 }): WorkerLink {
+  const link = new WorkerLink({ url, ...limits })
+  open.push(() => link.close())
+  return link
+}
+
+/** Sends and collects the whole answer. */
+function send(link: WorkerLink, sealed = Buffer.from('sealed')): Promise<{ data: Buffer } | LinkError> {
+  return new Promise(resolve => {
+    const parts: Buffer[] = []
+    link.send(sealed, { data: chunk => parts.push(chunk) > 0, end: () => resolve({ data: Buffer.concat(parts) }), fail: resolve })
+  })
+}
+
+describe('a link to a worker', () => {
+  test('carries the bytes both ways as they are', async () => {
+    const link = await worker((request, response, body) => {
+      response.writeHead(200, envelope).end(Buffer.concat([Buffer.from(`${request.method} ${request.url} `), body]))
+    })
+    expect(await send(link, Buffer.from([0, 1, 254, 255]))).toEqual({ data: Buffer.concat([Buffer.from('POST /v1/sealed '), Buffer.from([0, 1, 254, 255])]) })
+  })
+
+  test('names the problem of an outer answer', async () => {
+    const link = await worker((_, response) => response.writeHead(409, { 'content-type': 'application/problem+json' }).end('{"type":"urn:chrysalis:unknown-key"}'))
+    expect(await send(link)).toMatchObject({ code: 'refused', status: 409, problem: 'unknown-key' })
+  })
+
+  test('takes a 200 that is no envelope for a refusal', async () => {
+    const link = await worker((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'))
+    expect(await send(link)).toMatchObject({ code: 'refused', status: 200, problem: undefined })
+  })
+
+  test('says unreachable where nobody listens', async () => {
+    expect(await send(linkTo('http://127.0.0.1:1'))).toMatchObject({ code: 'unreachable' })
+  })
+
+  test('says broken where the answer ends in the middle', async () => {
+    const link = await worker((_, response) => {
+      response.writeHead(200, envelope)
+      response.write('half', () => response.destroy())
+    })
+    expect(await send(link)).toMatchObject({ code: 'broken' })
+  })
+
+  test('says timeout where the worker is silent, before and within an answer', async () => {
+    const silent = await worker(() => {}, { firstByteMs: 50, idleMs: 5_000 })
+    expect(await send(silent)).toMatchObject({ code: 'timeout' })
+    const stuck = await worker((_, response) => response.writeHead(200, envelope).write('begun'), { firstByteMs: 5_000, idleMs: 50 })
+    expect(await send(stuck)).toMatchObject({ code: 'timeout' })
+  })
+
+  test('sends the same bytes once more where the worker closed the connection before an answer', async () => {
+    const bodies: string[] = []
+    const link = await worker((request, response, body) => {
+      bodies.push(body.toString())
+      if (bodies.length === 1) request.socket.destroy()
+      else response.writeHead(200, envelope).end('answer')
+    })
+    expect(await send(link)).toEqual({ data: Buffer.from('answer') })
+    expect(bodies).toEqual(['sealed', 'sealed'])
+  })
+
+  test('gives up where the worker closes the connection every time', async () => {
+    let asked = 0
+    const link = await worker(request => {
+      asked += 1
+      request.socket.destroy()
+    })
+    expect(await send(link)).toMatchObject({ code: 'unreachable' })
+    expect(asked).toBe(2)
+  })
+
+  test('slows the worker while the reader is slow, and goes on', async () => {
+    const size = 32 * 1024 * 1024
+    let sent = 0
+    const link = await worker((_, response) => {
+      response.writeHead(200, envelope)
+      const chunk = Buffer.alloc(64 * 1024)
+      const pump = () => {
+        while (sent < size) {
+          sent += chunk.length
+          if (!response.write(chunk)) return void response.once('drain', pump)
+        }
+        response.end()
+      }
+      pump()
+    })
+    let received = 0
+    let paused = false
+    await new Promise<void>((resolve, reject) => {
+      const call = link.send(Buffer.from('x'), {
+        data: chunk => {
+          received += chunk.length
+          if (paused) return true
+          paused = true
+          // The worker runs into its own high-water mark, far below the whole answer, and waits there.
+          let before = -1
+          const wait = () => {
+            if (sent !== before) {
+              before = sent
+              setTimeout(wait, 30)
+              return
+            }
+            expect(sent).toBeLessThan(size)
+            call.resume()
+          }
+          setTimeout(wait, 30)
+          return false
+        },
+        end: resolve,
+        fail: reject,
+      })
+    })
+    expect(received).toBe(size)
+  })
+
+  test('cuts the line at once', async () => {
+    const closed = Promise.withResolvers<void>()
+    const link = await worker((_, response) => {
+      response.on('close', closed.resolve)
+      response.writeHead(200, envelope).write('begun')
+    })
+    const outcome = await new Promise(resolve => {
+      const call = link.send(Buffer.from('x'), { data: () => (call.abort(), true), end: () => resolve('end'), fail: resolve })
+    })
+    expect(outcome).toMatchObject({ code: 'broken' })
+    await closed.promise
+  })
+
+  test('asks for evidence over its nonce and hands on the document word for word', async () => {
+    const link = await worker((request, response) => response.writeHead(200).end(JSON.stringify({ url: request.url })))
+    const nonce = Buffer.alloc(32, 0xab)
+    expect(await link.fetchEvidence(nonce)).toBe(JSON.stringify({ url: `/.well-known/chrysalis?nonce=${'ab'.repeat(32)}` }))
+  })
+
+  test('refuses evidence that is too large or comes with another status', async () => {
+    const large = await worker((_, response) => response.end(Buffer.alloc(2 * 1024 * 1024)))
+    await expect(large.fetchEvidence(Buffer.alloc(32))).rejects.toMatchObject({ code: 'broken' })
+    const failing = await worker((_, response) => response.writeHead(500).end('no'))
+    await expect(failing.fetchEvidence(Buffer.alloc(32))).rejects.toMatchObject({ code: 'refused', status: 500 })
+  })
+
+  test('asks the worker to cancel, and does not mind when that fails', async () => {
+    const urls: string[] = []
+    const link = await worker((request, response) => {
+      urls.push(`${request.method} ${request.url}`)
+      response.writeHead(404).end()
+    })
+    await link.cancel('abc')
+    expect(urls).toEqual(['POST /v1/sealed/abc/cancel'])
+    await linkTo('http://127.0.0.1:1').cancel('abc')
+  })
+})
