@@ -16,15 +16,18 @@ export class SealedAnswer {
   readonly #response: ServerResponse
   readonly #sealer: ResponseSealer
   readonly #clock: Clock
+  readonly #stallMs: number
   #headSent = false
   #ended = false
   #checkpointAt: number | undefined
   #checkpointTokens = 0
 
-  constructor(o: { response: ServerResponse; sealer: ResponseSealer; clock: Clock }) {
+  /** `stallMs`: how long the reader may take to fetch the last bytes. */
+  constructor(o: { response: ServerResponse; sealer: ResponseSealer; clock: Clock; stallMs: number }) {
     this.#response = o.response
     this.#sealer = o.sealer
     this.#clock = o.clock
+    this.#stallMs = o.stallMs
   }
 
   /** Sends the HTTP head and the envelope's preamble: from here on, everything is said in sealed frames. */
@@ -116,6 +119,8 @@ export class SealedAnswer {
     this.#ended = true
     this.#response.write(last)
     this.#response.end(this.#sealer.receipt())
+    // Node sets its own time-out again once the last byte is gone.
+    this.#response.setTimeout(this.#stallMs, () => this.#response.destroy())
   }
 
   #write(bytes: Buffer): boolean {

@@ -73,6 +73,7 @@ export class SealedRequests {
       this.#refuse(incoming, response, error instanceof EnvelopeError ? problemOf(error) : internal)
       return
     }
+    if (this.#draining) return this.#refuse(incoming, response, busy)
     await this.#run(request, identity, response)
   }
 
@@ -134,7 +135,7 @@ export class SealedRequests {
       started,
       now: () => clock.now(),
     })
-    const answer = new SealedAnswer({ response, sealer, clock })
+    const answer = new SealedAnswer({ response, sealer, clock, stallMs: limits.stallMs })
     const model = this.#options.model(context.model)
     const run = new Run({ request, answer, engine, model, clock, limits })
     this.#runs.set(context.rid, run)

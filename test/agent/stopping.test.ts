@@ -118,6 +118,25 @@ describe('a slow reader', () => {
   })
 })
 
+test('a reader that never fetches an answer in one piece is cut off', async () => {
+  const { client } = await setUp(
+    { tokens: Array.from({ length: 1_000 }, () => 'x'.repeat(30_000)) },
+    {
+      limits: {
+        stallMs: 150,
+        engine: { connectMs: 500, firstByteMs: 5_000, idleMs: 5_000, totalMs: 15_000, answerBytes: 64 * 1024 * 1024 },
+      },
+    },
+  )
+  const call = client.send(chat())
+  await call.until(({ status }) => status === 200)
+  call.pause()
+  await delay(600)
+  call.resume()
+  await call.ended
+  expect(call.defect).toBe('truncated')
+})
+
 describe('the budget', () => {
   // At a million per million tokens the cap counts tokens: the body and the template bound the prompt.
   const price = { prompt: '1000000', cached: '1000000', completion: '1000000', reasoning: '1000000' }
