@@ -32,11 +32,22 @@ export interface EngineCall {
   resume(): void
   /** Stops the engine by cutting the line. The sink hears nothing any more. Safe to repeat, and after the end. */
   abort(): void
+  /**
+   * The answer is whole. The sink hears nothing any more, and the engine has a moment to end by itself, so that the connection
+   * can serve again; one that talks on or stays silent is cut.
+   */
+  release(): void
 }
+
+/** One for all: a stack trace for every answer that ends would cost more than the answer's bookkeeping. */
+const notWanted = new Error('not wanted any more')
 
 const maxErrorBytes = 64 * 1024
 const maxJsonBytes = 1024 * 1024
 const probeMs = 5_000
+/** What an engine may still take and say after an answer is whole. */
+const releaseMs = 250
+const releaseBytes = 4_096
 
 export class EngineClient {
   readonly #pool: Pool
@@ -124,6 +135,7 @@ class Exchange implements EngineCall, Dispatcher.DispatchHandler {
   #paused = false
   #again = true
   #done = false
+  #released = false
   #status = 0
   #size = 0
   #errorBody: Buffer[] = []
@@ -156,9 +168,19 @@ class Exchange implements EngineCall, Dispatcher.DispatchHandler {
     this.#close()
   }
 
+  release(): void {
+    if (this.#done || this.#released) return
+    this.#released = true
+    this.#size = 0
+    this.#silence?.cancel()
+    this.#total?.cancel()
+    this.#total = this.#clock.after(releaseMs, () => this.#close())
+    this.resume()
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#done) controller.abort(new Error('not wanted any more'))
+    if (this.#done) controller.abort(notWanted)
   }
 
   onResponseStart(
@@ -181,8 +203,12 @@ class Exchange implements EngineCall, Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#done) return
-    this.#lastByteAt = this.#clock.now()
     this.#size += chunk.length
+    if (this.#released) {
+      if (this.#size > releaseBytes) this.#close()
+      return
+    }
+    this.#lastByteAt = this.#clock.now()
     if (this.#status !== 200) {
       if (this.#size > maxErrorBytes) this.#refused()
       else this.#errorBody.push(chunk)
@@ -201,18 +227,19 @@ class Exchange implements EngineCall, Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#done) return
-    if (this.#status !== 200) {
-      this.#refused()
-      return
+    if (!this.#released) {
+      if (this.#status !== 200) this.#refused()
+      else this.#guard(() => this.#sink.end())
     }
-    this.#guard(() => {
-      this.#sink.end()
-      this.#close()
-    })
+    this.#settle()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#done) return
+    if (this.#released) {
+      this.#settle()
+      return
+    }
     if (this.#again && this.#status === 0 && isClosedSocket(error)) {
       // A kept connection that the engine closed just now: no byte of an answer has come, so the question is asked once more.
       this.#again = false
@@ -250,13 +277,18 @@ class Exchange implements EngineCall, Dispatcher.DispatchHandler {
     this.#sink.fail(error)
   }
 
+  /** Ends it and cuts the line. */
   #close(): void {
     if (this.#done) return
+    this.#settle()
+    this.#controller?.abort(notWanted)
+  }
+
+  /** Ends it. */
+  #settle(): void {
     this.#done = true
     this.#silence?.cancel()
     this.#total?.cancel()
-    // After a proper end this is without effect.
-    this.#controller?.abort(new Error('not wanted any more'))
   }
 }
 

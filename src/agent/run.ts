@@ -216,6 +216,8 @@ export class Run implements EngineSink {
   #finishStream(): void {
     const usage = this.#usage()
     const finish = this.#stream.finish
+    this.#call?.release()
+    this.#call = undefined
     this.#begin()
     this.#answer.data(Buffer.from(this.#stream.ending(usage), 'utf8'))
     this.#finish(finish === 'length' && this.#limitedByCap ? 'budget' : finish, usage)

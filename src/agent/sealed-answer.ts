@@ -5,18 +5,22 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { Finish, ResponseSealer, Usage } from '../envelope/index.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { Clock, Timer } from '../lib/clock.ts'
 import type { ErrorAnswer } from './errors.ts'
 
 /** Spec, "Checkpoint": every 64 tokens or 2 s. */
 const checkpointTokens = 64
 const checkpointMs = 2_000
+/** How long HTTP head and preamble wait for a first frame. */
+const preambleMs = 50
 
 export class SealedAnswer {
   readonly #response: ServerResponse
   readonly #sealer: ResponseSealer
   readonly #clock: Clock
   readonly #stallMs: number
+  #preamble: Buffer | undefined
+  #alone: Timer | undefined
   #headSent = false
   #ended = false
   #checkpointAt: number | undefined
@@ -28,16 +32,22 @@ export class SealedAnswer {
     this.#sealer = o.sealer
     this.#clock = o.clock
     this.#stallMs = o.stallMs
+    // A line that breaks under a write is heard of by `close`.
+    o.response.on('error', () => {})
   }
 
-  /** Sends the HTTP head and the envelope's preamble: from here on, everything is said in sealed frames. */
+  /**
+   * Begins the envelope: from here on, everything is said in sealed frames. HTTP head and preamble go out with the first of
+   * them, or alone where that takes its time: a write of its own would cost a quick answer a tenth of its work.
+   */
   begin(): void {
     this.#response.writeHead(200, {
       'content-type': 'application/chrysalis-envelope',
       'cache-control': 'no-store, no-transform',
       'x-accel-buffering': 'no',
     })
-    this.#response.write(this.#sealer.preamble())
+    this.#preamble = this.#sealer.preamble()
+    this.#alone = this.#clock.after(preambleMs, () => this.#sendPreamble())
   }
 
   /** Whether HEAD is out, so that the caller has a status. */
@@ -117,13 +127,23 @@ export class SealedAnswer {
 
   #end(last: Buffer): void {
     this.#ended = true
+    this.#sendPreamble()
     this.#response.write(last)
     this.#response.end(this.#sealer.receipt())
     // Node sets its own time-out again once the last byte is gone.
     this.#response.setTimeout(this.#stallMs, () => this.#response.destroy())
   }
 
+  #sendPreamble(): void {
+    if (!this.#preamble) return
+    this.#alone?.cancel()
+    const bytes = this.#preamble
+    this.#preamble = undefined
+    if (!this.gone) this.#response.write(bytes)
+  }
+
   #write(bytes: Buffer): boolean {
+    this.#sendPreamble()
     return this.gone || this.#response.write(bytes)
   }
 }
