@@ -135,8 +135,8 @@ class Deployment {
 
   /** The root of trust: a software quoting authority of this folder's own, its collateral over HTTP, and a policy that names what it measures. */
   async #trust(): Promise<SoftwareQuotingAuthority> {
-    const authority = await SoftwareQuotingAuthority.loadOrCreate(this.#folder.authority)
-    this.#pccs = await servePccs(request => authority.pccs(request))
+    const authority = await SoftwareQuotingAuthority.open(this.#folder.authority, { now: Date.now() })
+    this.#pccs = await servePccs(authority.pccs())
     if (!existsSync(this.#folder.policyFile))
       writePrivate(this.#folder.policyFile, `${JSON.stringify(developmentPolicy(developmentMeasurements), null, 2)}\n`)
     return authority
@@ -152,11 +152,10 @@ class Deployment {
     const config = {
       role: 'worker',
       id,
-      simulated: true,
       listen: { host: '127.0.0.1', port },
       engine: engine ? { url: engine } : { builtin: { model: model ?? builtInModel } },
       offer: { default: offer },
-      tee: { type: 'software', directory: this.#folder.authority },
+      tee: { type: 'software', directory: this.#folder.authority, simulated: true },
     }
     const file = this.#folder.file(`${id}.yaml`)
     writePrivate(file, stringify(config))

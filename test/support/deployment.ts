@@ -81,11 +81,16 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
   }
 }
 
-async function start(options: DeploymentOptions, folder: string, closers: (() => Promise<unknown>)[], stop: () => Promise<void>): Promise<Deployment> {
+async function start(
+  options: DeploymentOptions,
+  folder: string,
+  closers: (() => Promise<unknown>)[],
+  stop: () => Promise<void>,
+): Promise<Deployment> {
   const at = (name: string) => join(folder, name)
   for (const name of ['keys', 'proxy']) mkdirSync(at(name), { mode: 0o700 })
-  const authority = await SoftwareQuotingAuthority.loadOrCreate(at('authority'))
-  const pccs: PccsServer = await servePccs(request => authority.pccs(request))
+  const authority = await SoftwareQuotingAuthority.open(at('authority'), { now: Date.now() })
+  const pccs: PccsServer = await servePccs(authority.pccs())
   closers.push(() => pccs.close())
   const chain = await startDevChain({ directory: at('chain'), port: 0, logger: silentLogger })
   closers.push(() => chain.close())
@@ -97,15 +102,19 @@ async function start(options: DeploymentOptions, folder: string, closers: (() =>
       const config = {
         role: 'worker',
         id,
-        simulated: true,
         listen: { host: '127.0.0.1', port: 0 },
         engine: { url: engine },
         offer: { default: price },
-        tee: { type: 'software', directory: at('authority') },
+        tee: { type: 'software', directory: at('authority'), simulated: true },
         ...options.worker,
       }
       writeFileSync(at(`${id}.yaml`), stringify(config))
-      const worker = await startChild<{ url: string; engineURL: string }>({ name: id, args: ['worker', '--config', at(`${id}.yaml`)], logFile: at(`${id}.log`), ...command })
+      const worker = await startChild<{ url: string; engineURL: string }>({
+        name: id,
+        args: ['worker', '--config', at(`${id}.yaml`)],
+        logFile: at(`${id}.log`),
+        ...command,
+      })
       workers.set(id, worker)
       closers.push(() => worker.stop(3_000))
     }),
@@ -123,7 +132,9 @@ async function start(options: DeploymentOptions, folder: string, closers: (() =>
     listen: { host: '127.0.0.1', port: 0 },
     data: at('proxy'),
     attestation: { pccs: pccs.url, policy: at('policy.json'), root: at('root.der') },
-    workers: await Promise.all(Array.from(workers, async ([id, { ready }]) => ({ id, url: (await options.between?.(ready.url, id)) ?? ready.url }))),
+    workers: await Promise.all(
+      Array.from(workers, async ([id, { ready }]) => ({ id, url: (await options.between?.(ready.url, id)) ?? ready.url })),
+    ),
     pricing: { default: price },
     payments: {
       chain: { endpoint: chain.url, global_id: DEV_GLOBAL_ID },
@@ -136,13 +147,20 @@ async function start(options: DeploymentOptions, folder: string, closers: (() =>
   }
   for (const [member, value] of Object.entries(options.proxy ?? {})) {
     const before = proxyConfig[member]
-    proxyConfig[member] = typeof before === 'object' && before !== null && !Array.isArray(before) ? { ...before, ...(value as object) } : value
+    proxyConfig[member] =
+      typeof before === 'object' && before !== null && !Array.isArray(before) ? { ...before, ...(value as object) } : value
   }
   writeFileSync(at('proxy.yaml'), stringify(proxyConfig))
-  const startProxy = () => startChild<{ url: string }>({ name: 'proxy', args: ['proxy', '--config', at('proxy.yaml')], logFile: at('proxy.log'), ...command })
+  const startProxy = () =>
+    startChild<{ url: string }>({ name: 'proxy', args: ['proxy', '--config', at('proxy.yaml')], logFile: at('proxy.log'), ...command })
   let proxy = await startProxy()
   closers.push(() => proxy.stop(18_000))
-  const { apiKey, channel } = await openAccount({ baseUrl: proxy.ready.url, chainUrl: chain.url, keys: at('keys'), keyFile: at('keys/api-key') })
+  const { apiKey, channel } = await openAccount({
+    baseUrl: proxy.ready.url,
+    chainUrl: chain.url,
+    keys: at('keys'),
+    keyFile: at('keys/api-key'),
+  })
 
   const get = (path: string) => fetch(deployment.origin + path, { headers: { authorization: `Bearer ${apiKey}` } })
   const deployment: Deployment = {
@@ -173,7 +191,10 @@ async function start(options: DeploymentOptions, folder: string, closers: (() =>
     async account() {
       const body = (await (await get('/v1/account')).json()) as Record<string, string>
       const { channel: name, ...amounts } = body
-      return { channel: name, ...Object.fromEntries(Object.entries(amounts).map(([key, value]) => [key, BigInt(value)])) } as unknown as Account
+      return {
+        channel: name,
+        ...Object.fromEntries(Object.entries(amounts).map(([key, value]) => [key, BigInt(value)])),
+      } as unknown as Account
     },
     async idle() {
       return eventually(async () => {
