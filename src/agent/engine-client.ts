@@ -55,10 +55,10 @@ export class EngineClient {
   readonly #clock: Clock
   readonly #limits: EngineLimits
 
-  /** `url` is the engine's origin, with a base path or none. */
+  /** `url` is the engine's origin, with a base path or none; a `/v1` at its end, as OpenAI clients write it, is the same. */
   constructor(options: { url: string; clock: Clock; limits: EngineLimits }) {
     const url = new URL(options.url)
-    this.#basePath = url.pathname.replace(/\/$/, '')
+    this.#basePath = url.pathname.replace(/(?:\/v1)?\/?$/, '')
     this.#clock = options.clock
     this.#limits = options.limits
     this.#pool = new Pool(url.origin, {

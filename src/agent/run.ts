@@ -3,8 +3,9 @@
  * cancels) and end in exactly one way: FINAL, ERROR, or a lost line; the engine is stopped in every case but a proper end.
  */
 import type { KeysetModel } from '../attestation/index.ts'
-import { type Finish, finishOf, type OpenedRequest, type Price, type RequestContext, type Usage } from '../envelope/index.ts'
+import { type Finish, finishOf, type OpenedRequest, type Usage } from '../envelope/index.ts'
 import type { Clock, Timer } from '../lib/clock.ts'
+import { chatPath, checkedModel, promptBound } from './admission.ts'
 import { Budget } from './budget.ts'
 import { finishJson } from './chat-json.ts'
 import { type ChatRequest, engineBody, parseChatRequest } from './chat-request.ts'
@@ -16,14 +17,13 @@ import type { SealedAnswer } from './sealed-answer.ts'
 import { SseParser } from './sse.ts'
 import { Tally } from './tally.ts'
 
-const chatPath = '/v1/chat/completions'
 const nothing: Usage = { prompt: 0, cached: 0, completion: 0, reasoning: 0 }
 
 export interface RunOptions {
   readonly request: OpenedRequest
   readonly answer: SealedAnswer
   readonly engine: EngineClient
-  /** The model as the keyset and the engine have it now. */
+  /** The model as the engine has it now; undefined where the caller's keyset or the engine does not have it. */
   readonly model: KeysetModel | undefined
   readonly clock: Clock
   readonly limits: {
@@ -288,29 +288,4 @@ export class Run implements EngineSink {
   #conclude(end: Omit<RunOutcome, 'firstByteMs'>): void {
     this.#settle({ ...end, firstByteMs: this.#firstByteAt === undefined ? undefined : this.#firstByteAt - this.#startedAt })
   }
-}
-
-/** Spec, "Before the engine runs": path, model, weights, padding and price. Throws `AgentError` `refused`. */
-function checkedModel(context: RequestContext, contentType: string, model: KeysetModel | undefined): KeysetModel {
-  if (context.path !== chatPath) throw refusal(404, 'unknown_url', 'This worker does not serve this path.')
-  if (!/^application\/json(?:$|[ ;])/i.test(contentType)) throw refusal(415, 'unsupported_media_type', 'The body must be application/json.')
-  if (!model) throw refusal(404, 'model_not_found', 'This worker does not serve this model.', 'model')
-  if (context.weights !== null && context.weights !== model.weights_digest)
-    throw refusal(503, 'weights_differ', 'This worker has loaded other weights than the request demands.')
-  if (context.pad !== 'off') throw refusal(400, 'padding_not_supported', 'This worker does not pad its answers.')
-  if (!isAtLeast(context.price, model.offer))
-    throw refusal(503, 'price_below_offer', 'This worker does not work for the price of this request.')
-  return model
-}
-
-function isAtLeast(price: Price, offer: Price): boolean {
-  return (['prompt', 'cached', 'completion', 'reasoning'] as const).every(member => BigInt(price[member]) >= BigInt(offer[member]))
-}
-
-/** Tokens that a chat template may add around what the caller wrote: as payers reckon it when they choose a cap. */
-const templateTokens = 64
-
-/** The most tokens a prompt can have: no tokenizer makes more of a text than it has bytes, and the context holds no more. */
-function promptBound(bodyBytes: number, contextLength: number): number {
-  return Math.min(bodyBytes + templateTokens, contextLength)
 }

@@ -136,7 +136,9 @@ export class SealedRequests {
       now: () => clock.now(),
     })
     const answer = new SealedAnswer({ response, sealer, clock, stallMs: limits.stallMs })
-    const model = this.#options.model(context.model)
+    // What the caller attested is what it may use: a model that came later is in a later keyset.
+    const isAttested = generation.keyset.models.some(({ id }) => id === context.model)
+    const model = isAttested ? this.#options.model(context.model) : undefined
     const run = new Run({ request, answer, engine, model, clock, limits })
     this.#runs.set(context.rid, run)
     answer.begin()

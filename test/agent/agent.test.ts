@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { reportData } from '../../src/attestation/index.ts'
+import { parseEvidence, reportData } from '../../src/attestation/index.ts'
 import { ScriptedEngine } from '../support/scripted-engine.ts'
 import { fetchKeyset, SealingClient } from '../support/sealing-client.ts'
 import { chat, offer, setUp, start } from './fixture.ts'
@@ -24,6 +24,7 @@ describe('evidence', () => {
       models: [{ id: 'scripted', weights_digest: null, context_length: 4096, offer }],
       software: { image_digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/), version: expect.any(String) },
     })
+    expect(parseEvidence(JSON.stringify(document)).keyset.worker).toBe('worker-1')
     expect((keyset.hpke as { kem: number }[]).map(key => key.kem)).toEqual([0x647a, 0x647a, 0x20, 0x20])
   })
 
@@ -72,6 +73,14 @@ describe('evidence', () => {
   })
 })
 
+test('an engine’s address may end in /v1, as OpenAI clients write it', async () => {
+  const { engine } = await setUp()
+  for (const suffix of ['/', '/v1', '/v1/']) {
+    const agent = await start(engine.url + suffix)
+    expect((await (await SealingClient.of(agent.url)).ask(chat())).finish).toBe('stop')
+  }
+})
+
 describe('keys', () => {
   test('rotate without breaking what was sealed to the ones before', async () => {
     const { agent, client } = await setUp()
@@ -92,6 +101,13 @@ describe('keys', () => {
     await expect.poll(() => agent.models.map(model => model.id)).toEqual(['another', 'scripted'])
     expect(agent.models[0]).toMatchObject({ context_length: 128, weights_digest: null })
     expect((await client.ask(chat())).receipt?.keyset).toBe(client.keyset.digest)
+    const later = chat({ model: 'another', max_tokens: 5 })
+    expect((await client.ask(later, { context: { model: 'another' } })).error).toMatchObject({
+      status: 404,
+      error: { code: 'model_not_found' },
+    })
+    await client.refresh()
+    expect((await client.ask(later, { context: { model: 'another' } })).finish).toBe('stop')
   })
 
   test('go with the process: nothing sealed to another agent opens', async () => {
