@@ -31,7 +31,15 @@ interface Load {
 }
 
 const question = (model: string, stream: boolean) =>
-  JSON.stringify({ model, stream, messages: [{ role: 'system', content: 'You are a helpful assistant. '.repeat(16) }, { role: 'user', content: 'Tell me what you know.' }], max_tokens: 64 })
+  JSON.stringify({
+    model,
+    stream,
+    messages: [
+      { role: 'system', content: 'You are a helpful assistant. '.repeat(16) },
+      { role: 'user', content: 'Tell me what you know.' },
+    ],
+    max_tokens: 64,
+  })
 
 export async function gateway(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'chrysalis-bench-'))
@@ -63,20 +71,37 @@ async function compareLoads(targets: readonly Target[], connections: number): Pr
   const summary = new Map(Array.from(loads, ([target, all]) => [target, summarise(all)]))
   console.log('| | req/s | p50 ms | p99 ms | CPU µs/req | failed |\n| --- | --- | --- | --- | --- | --- |')
   for (const [target, { requestsPerSecond, p50Ms, p99Ms, cpuMicrosPerRequest, failed }] of summary)
-    console.log(`| ${target.name} | ${requestsPerSecond.toFixed(0)} | ${p50Ms.toFixed(2)} | ${p99Ms.toFixed(2)} | ${cpuMicrosPerRequest.toFixed(0)} | ${failed} |`)
+    console.log(
+      `| ${target.name} | ${requestsPerSecond.toFixed(0)} | ${p50Ms.toFixed(2)} | ${p99Ms.toFixed(2)} | ${cpuMicrosPerRequest.toFixed(0)} | ${failed} |`,
+    )
   const [direct, through] = targets.map(target => summary.get(target)!)
-  console.log(`\nratio ${(through!.requestsPerSecond / direct!.requestsPerSecond).toFixed(3)} of the throughput, +${(through!.p50Ms - direct!.p50Ms).toFixed(2)} ms p50\n`)
+  console.log(
+    `\nratio ${(through!.requestsPerSecond / direct!.requestsPerSecond).toFixed(3)} of the throughput, +${(through!.p50Ms - direct!.p50Ms).toFixed(2)} ms p50\n`,
+  )
 }
 
 function summarise(loads: readonly Load[]): Load {
   const of = (member: keyof Load) => median(loads.map(load => load[member]))
-  return { requestsPerSecond: of('requestsPerSecond'), p50Ms: of('p50Ms'), p99Ms: of('p99Ms'), cpuMicrosPerRequest: of('cpuMicrosPerRequest'), failed: loads.reduce((sum, load) => sum + load.failed, 0) }
+  return {
+    requestsPerSecond: of('requestsPerSecond'),
+    p50Ms: of('p50Ms'),
+    p99Ms: of('p99Ms'),
+    cpuMicrosPerRequest: of('cpuMicrosPerRequest'),
+    failed: loads.reduce((sum, load) => sum + load.failed, 0),
+  }
 }
 
 async function load(target: Target, connections: number, duration: number): Promise<Load> {
   const before = cpuMicros(target.pids)
   const times: number[] = []
-  const run = autocannon({ url: `${target.url}/v1/chat/completions`, method: 'POST', connections, duration, headers: { 'content-type': 'application/json', ...target.headers }, body: question('synthetic', false) })
+  const run = autocannon({
+    url: `${target.url}/v1/chat/completions`,
+    method: 'POST',
+    connections,
+    duration,
+    headers: { 'content-type': 'application/json', ...target.headers },
+    body: question('synthetic', false),
+  })
   // autocannon's own table rounds to whole milliseconds.
   run.on('response', (_client: unknown, _status: number, _bytes: number, ms: number) => times.push(ms))
   const result = await run
@@ -104,7 +129,11 @@ async function compareFirstTokens(targets: readonly Target[]): Promise<void> {
 
 async function firstToken(target: Target): Promise<number> {
   const started = performance.now()
-  const response = await fetch(`${target.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', ...target.headers }, body: question('paced', true) })
+  const response = await fetch(`${target.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...target.headers },
+    body: question('paced', true),
+  })
   let text = ''
   let at = Number.NaN
   for await (const chunk of response.body!) {
@@ -143,7 +172,9 @@ interface Engine {
 }
 
 async function startEngine(): Promise<Engine> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('synthetic-engine.ts', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [fileURLToPath(new URL('synthetic-engine.ts', import.meta.url))], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const { url } = JSON.parse(await firstLine(child)) as { url: string }
   return { url, pid: child.pid!, stop: () => void child.kill('SIGTERM') }
 }
@@ -170,9 +201,27 @@ interface Dev {
 
 async function startDev(engine: string, folder: string): Promise<Dev> {
   const data = join(folder, 'dev')
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../bin/chrysalis.js', import.meta.url)), 'dev', '--port', '0', '--engine', engine, '--data', data, '--no-console'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(
+    process.execPath,
+    [
+      fileURLToPath(new URL('../bin/chrysalis.js', import.meta.url)),
+      'dev',
+      '--port',
+      '0',
+      '--engine',
+      engine,
+      '--data',
+      data,
+      '--no-console',
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
   await firstLine(child)
-  const { relayURL, apiKey, workers } = JSON.parse(readFileSync(join(data, 'dev.json'), 'utf8')) as { relayURL: string; apiKey: string; workers: { pid: number }[] }
+  const { relayURL, apiKey, workers } = JSON.parse(readFileSync(join(data, 'dev.json'), 'utf8')) as {
+    relayURL: string
+    apiKey: string
+    workers: { pid: number }[]
+  }
   const workerPid = workers[0]!.pid
   const proxyPid = childOf(child.pid!, ' proxy ')
   return {

@@ -13,11 +13,20 @@ const models = ['synthetic', 'paced'].map(id => ({ id, object: 'model', created:
 const paceMs = 20
 
 const json = Buffer.from(
-  JSON.stringify({ ...common, object: 'chat.completion', choices: [{ index: 0, message: { role: 'assistant', content: words.join('') }, finish_reason: 'stop', logprobs: null }], usage }),
+  JSON.stringify({
+    ...common,
+    object: 'chat.completion',
+    choices: [{ index: 0, message: { role: 'assistant', content: words.join('') }, finish_reason: 'stop', logprobs: null }],
+    usage,
+  }),
 )
 const event = (delta: object, finish: string | null, counted = 0) =>
   `data: ${JSON.stringify({ ...common, object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason: finish, logprobs: null }], usage: { prompt_tokens: 24, completion_tokens: counted, total_tokens: 24 + counted } })}\n\n`
-const events = [event({ role: 'assistant', content: '' }, null), ...words.map((word, index) => event({ content: word }, null, index + 1)), event({}, 'stop', words.length)]
+const events = [
+  event({ role: 'assistant', content: '' }, null),
+  ...words.map((word, index) => event({ content: word }, null, index + 1)),
+  event({}, 'stop', words.length),
+]
 const ending = `data: ${JSON.stringify({ ...common, object: 'chat.completion.chunk', choices: [], usage })}\n\ndata: [DONE]\n\n`
 
 function stream(response: ServerResponse, paced: boolean): void {

@@ -7,8 +7,14 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const context = resolve(import.meta.dirname, '..')
-const allowed = readFileSync(join(context, '.dockerignore'), 'utf8').split('\n').filter(line => line.startsWith('!')).map(line => line.slice(1))
-const lines = readFileSync(join(context, 'Dockerfile'), 'utf8').replace(/\\\n\s*/g, '').split('\n').filter(line => line && !line.startsWith('#'))
+const allowed = readFileSync(join(context, '.dockerignore'), 'utf8')
+  .split('\n')
+  .filter(line => line.startsWith('!'))
+  .map(line => line.slice(1))
+const lines = readFileSync(join(context, 'Dockerfile'), 'utf8')
+  .replace(/\\\n\s*/g, '')
+  .split('\n')
+  .filter(line => line && !line.startsWith('#'))
 const work = mkdtempSync(join(tmpdir(), 'chrysalis-image-'))
 const stages = new Map()
 let stage
@@ -43,7 +49,9 @@ function step(instruction, rest) {
 try {
   for (const line of lines) step(...line.split(/\s+(.*)/s))
   const app = join(stage.root, stage.folder)
-  console.log(`ok the image answers: chrysalis ${execFileSync(process.execPath, ['bin/chrysalis.js', '--version'], { cwd: app, encoding: 'utf8' }).trim()}`)
+  console.log(
+    `ok the image answers: chrysalis ${execFileSync(process.execPath, ['bin/chrysalis.js', '--version'], { cwd: app, encoding: 'utf8' }).trim()}`,
+  )
   console.log(`size: ${execSync('du -sm . | cut -f1', { cwd: app, encoding: 'utf8' }).trim()} MB beside Node itself`)
 } finally {
   rmSync(work, { recursive: true, force: true })

@@ -91,7 +91,11 @@ export const proxySchema = z
       chain: z.strictObject({ endpoint: url, api_key_file: z.string().optional(), global_id: z.int() }),
       wallet_key: z.string().min(1),
       payee_key: z.string().min(1),
-      challenge_period_seconds: z.int().min(60).max(30 * 86_400).default(86_400),
+      challenge_period_seconds: z
+        .int()
+        .min(60)
+        .max(30 * 86_400)
+        .default(86_400),
       open_within_seconds: z.int().min(60).max(172_800).default(86_400),
       minimum_deposit: amount.default('200000000'),
       settle_threshold: amount.default('500000000'),
@@ -102,10 +106,15 @@ export const proxySchema = z
   })
   .superRefine((config, context) => {
     if (config.attestation.root !== undefined && !config.simulated)
-      context.addIssue({ code: 'custom', path: ['attestation', 'root'], message: 'a root of trust other than Intel\'s needs "simulated: true"' })
+      context.addIssue({
+        code: 'custom',
+        path: ['attestation', 'root'],
+        message: 'a root of trust other than Intel\'s needs "simulated: true"',
+      })
     const seen = new Set<string>()
     for (const [index, worker] of config.workers.entries()) {
-      if (seen.has(worker.id)) context.addIssue({ code: 'custom', path: ['workers', index, 'id'], message: `the id ${worker.id} is used twice` })
+      if (seen.has(worker.id))
+        context.addIssue({ code: 'custom', path: ['workers', index, 'id'], message: `the id ${worker.id} is used twice` })
       seen.add(worker.id)
     }
   })

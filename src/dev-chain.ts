@@ -26,8 +26,9 @@ export async function runDevChain(options: { directory: string; host: string; po
       `JSON-RPC for TonClient: ${chain.url}\nglobal id: ${DEV_GLOBAL_ID}\ncoins: {"method": "dev_faucet", "params": {"address": "...", "amount": "1000000000"}}`,
     )
   reportReady({ url: chain.url })
-  stopOnSignal(async () => {
+  const stop = async () => {
     await chain.close()
     logger.flush()
-  })
+  }
+  stopOnSignal(stop, undefined, { inTurn: true })
 }

@@ -17,7 +17,12 @@ const cookie = 'chrysalis-console'
 /** The console as an app to mount at `/console`. */
 export function createConsole({ access, status }: ConsoleOptions): Hono {
   const app = new Hono()
-  app.use(secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], styleSrc: ["'self'"], formAction: ["'self'"], frameAncestors: ["'none'"] }, referrerPolicy: 'no-referrer' }))
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: { defaultSrc: ["'none'"], styleSrc: ["'self'"], formAction: ["'self'"], frameAncestors: ["'none'"] },
+      referrerPolicy: 'no-referrer',
+    }),
+  )
   app.use(async (c, next) => {
     await next()
     c.header('cache-control', 'no-store')
@@ -27,7 +32,9 @@ export function createConsole({ access, status }: ConsoleOptions): Hono {
 
   app.post('/tokens', c => {
     const key = /^Bearer (.+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
-    return key !== undefined && access.isOperator(key) ? c.json({ token: access.mintToken() }, 201) : c.json({ error: 'the operator key is wrong' }, 401)
+    return key !== undefined && access.isOperator(key)
+      ? c.json({ token: access.mintToken() }, 201)
+      : c.json({ error: 'the operator key is wrong' }, 401)
   })
 
   app.post('/login', async c => {

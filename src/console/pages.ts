@@ -99,7 +99,9 @@ function modeBadge(status: Status): Markup {
 }
 
 function readyBadge(status: Status): Markup {
-  return status.obstacles.length === 0 ? html`<span class="badge good">ready</span>` : html`<span class="badge bad">not ready: ${status.obstacles.join(', ')}</span>`
+  return status.obstacles.length === 0
+    ? html`<span class="badge good">ready</span>`
+    : html`<span class="badge bad">not ready: ${status.obstacles.join(', ')}</span>`
 }
 
 function accountCard(account: AccountStatus): Markup {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { stopMessage } from '../lifecycle.ts'
 
 const command = fileURLToPath(new URL('../../bin/chrysalis.js', import.meta.url))
 
@@ -24,7 +25,7 @@ export interface Child<Ready> {
   /** Fulfilled with a description once it is gone. */
   readonly exited: Promise<string>
   signal(signal: NodeJS.Signals): void
-  /** SIGTERM, then SIGKILL after `graceMs`. */
+  /** Asks it to stop; SIGKILL after `graceMs`. */
   stop(graceMs: number): Promise<void>
 }
 
@@ -88,7 +89,8 @@ function handle<Ready>(name: string, child: ChildProcess, ready: Ready, exited: 
     signal: signal => void child.kill(signal),
     async stop(graceMs) {
       if (child.exitCode !== null || child.signalCode !== null) return
-      child.kill('SIGTERM')
+      if (child.connected) child.send(stopMessage)
+      else child.kill('SIGTERM')
       const timer = setTimeout(() => child.kill('SIGKILL'), graceMs)
       await exited
       clearTimeout(timer)

@@ -1,6 +1,7 @@
 /**
  * Structured logs on standard output. A log line is about a request, never about what it says: callers pass ids, counts,
- * codes and durations, and no prompt, answer or key. Lines are written in the background and flushed at exit.
+ * codes and durations, and no prompt, answer or key. Lines are gathered and written in the background,
+ * at least once a second; a role flushes when it stops.
  */
 import pino from 'pino'
 
@@ -11,10 +12,12 @@ export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
 /** A logger for one role (`proxy`, `worker`, ...); `simulated: true` stands in every line of a development deployment. */
 export function createLogger(options: { role: string; level: LogLevel; simulated: boolean }): Logger {
   const base = { role: options.role, pid: process.pid, ...(options.simulated ? { simulated: true } : {}) }
-  return pino(
+  const logger = pino(
     { level: options.level, base, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ dest: 1, sync: false, minLength: 4096 }),
   )
+  setInterval(() => logger.flush(), 1_000).unref()
+  return logger
 }
 
 /** A logger that writes nothing. */

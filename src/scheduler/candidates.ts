@@ -71,7 +71,12 @@ function refuse(worker: WorkerView, demand: Demand, now: number): Refusal | unde
 }
 
 function covers(price: PriceVector, offer: PriceVector): boolean {
-  return price.prompt >= offer.prompt && price.cached >= offer.cached && price.completion >= offer.completion && price.reasoning >= offer.reasoning
+  return (
+    price.prompt >= offer.prompt &&
+    price.cached >= offer.cached &&
+    price.completion >= offer.completion &&
+    price.reasoning >= offer.reasoning
+  )
 }
 
 /** Outstanding work: tokens still to make, then requests running. Lower is better. */

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { LinkError, WorkerLink } from '../../src/link/index.ts'
+import { type LinkError, WorkerLink } from '../../src/link/index.ts'
 
 const envelope = { 'content-type': 'application/chrysalis-envelope' }
 const open: (() => Promise<unknown>)[] = []
@@ -45,11 +45,15 @@ describe('a link to a worker', () => {
     const link = await worker((request, response, body) => {
       response.writeHead(200, envelope).end(Buffer.concat([Buffer.from(`${request.method} ${request.url} `), body]))
     })
-    expect(await send(link, Buffer.from([0, 1, 254, 255]))).toEqual({ data: Buffer.concat([Buffer.from('POST /v1/sealed '), Buffer.from([0, 1, 254, 255])]) })
+    expect(await send(link, Buffer.from([0, 1, 254, 255]))).toEqual({
+      data: Buffer.concat([Buffer.from('POST /v1/sealed '), Buffer.from([0, 1, 254, 255])]),
+    })
   })
 
   test('names the problem of an outer answer', async () => {
-    const link = await worker((_, response) => response.writeHead(409, { 'content-type': 'application/problem+json' }).end('{"type":"urn:chrysalis:unknown-key"}'))
+    const link = await worker((_, response) =>
+      response.writeHead(409, { 'content-type': 'application/problem+json' }).end('{"type":"urn:chrysalis:unknown-key"}'),
+    )
     expect(await send(link)).toMatchObject({ code: 'refused', status: 409, problem: 'unknown-key' })
   })
 

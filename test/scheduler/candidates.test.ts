@@ -22,10 +22,26 @@ describe('filter', () => {
     ['no lease', { ...good, leaseExpiresAt: 0 }, 'no-lease'],
     ['a lease that ends this very moment', { ...good, leaseExpiresAt: 1_000 }, 'no-lease'],
     ['another model', { ...good, models: new Map() }, 'model'],
-    ['a higher price for prompts', { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, prompt: 11n } }]]) }, 'price'],
-    ['a higher price for cached prompts', { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, cached: 6n } }]]) }, 'price'],
-    ['a higher price for completions', { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, completion: 21n } }]]) }, 'price'],
-    ['a higher price for reasoning', { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, reasoning: 21n } }]]) }, 'price'],
+    [
+      'a higher price for prompts',
+      { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, prompt: 11n } }]]) },
+      'price',
+    ],
+    [
+      'a higher price for cached prompts',
+      { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, cached: 6n } }]]) },
+      'price',
+    ],
+    [
+      'a higher price for completions',
+      { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, completion: 21n } }]]) },
+      'price',
+    ],
+    [
+      'a higher price for reasoning',
+      { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, reasoning: 21n } }]]) },
+      'price',
+    ],
     ['a rest that is not over', { ...good, restsUntil: 1_001 }, 'resting'],
   ] as const)('drops a worker with %s', (_, worker, refusal) => {
     const { eligible, refused } = filter([worker], demand, 1_000)

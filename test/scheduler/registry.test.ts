@@ -6,7 +6,9 @@ const demand = (model = 'm', tried: string[] = []) => ({ model, price, tried: ne
 
 function setUp(ids = ['a', 'b']) {
   const time = { now: 1_000 }
-  const leases = new Map(ids.map(id => [id, { until: 10_000, models: new Map([['m', { contextLength: 8, weights: null, offer: price }]]) }]))
+  const leases = new Map(
+    ids.map(id => [id, { until: 10_000, models: new Map([['m', { contextLength: 8, weights: null, offer: price }]]) }]),
+  )
   const registry = new Registry({ now: () => time.now, draw: () => 0 })
   for (const [id, lease] of leases) registry.add(id, { models: () => lease.models, expiresAt: () => lease.until })
   return { time, leases, registry }
