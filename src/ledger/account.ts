@@ -5,7 +5,7 @@
  * the rest; `release` frees all of it. At every moment 0 <= reserved, 0 <= available and spent + reserved <= min(ceiling,
  * deposited), unless the chain itself has shown less than it did before.
  */
-import { add, type Nanoton, smaller, subtract, subtractToZero, zero } from '../lib/nanoton.ts'
+import { add, larger, type Nanoton, smaller, subtract, subtractToZero, zero } from '../lib/nanoton.ts'
 import { LedgerError } from './errors.ts'
 
 /** On the chain: 0 new, 1 open, 2 closing, 3 closed. */
@@ -60,8 +60,8 @@ export function authorise(account: Account, ceiling: Nanoton): Account {
 
 /** Takes what the chain shows. Status, deposit and settlement only rise there, so a smaller value is an old answer. */
 export function noteChain(account: Account, seen: { status: ChannelStatus; deposited: Nanoton; settled: Nanoton }): Account {
-  const status = seen.status > account.status ? seen.status : account.status
-  const deposited = seen.deposited > account.deposited ? seen.deposited : account.deposited
-  const settled = seen.settled > account.settled ? seen.settled : account.settled
-  return { ...account, status, deposited, settled, spent: settled > account.spent ? settled : account.spent }
+  const status = Math.max(seen.status, account.status) as ChannelStatus
+  const deposited = larger(seen.deposited, account.deposited)
+  const settled = larger(seen.settled, account.settled)
+  return { ...account, status, deposited, settled, spent: larger(settled, account.spent) }
 }

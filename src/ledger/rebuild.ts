@@ -1,6 +1,6 @@
 /** Building the state again from what is stored, and refusing a store that contradicts itself. */
 import { equalBytes } from '../lib/bytes.ts'
-import { type Nanoton, nanoton, zero } from '../lib/nanoton.ts'
+import { larger, type Nanoton, nanoton, zero } from '../lib/nanoton.ts'
 import { type Account, authorise, type ChannelStatus, emptyAccount, noteChain } from './account.ts'
 import { LedgerError } from './errors.ts'
 import type { AuthorisationRecord, KeyRecord, RequestRecord } from './records.ts'
@@ -58,7 +58,7 @@ export async function rebuild(store: Store, recentCount: number): Promise<Rebuil
   for (const row of await store.query('claims'))
     update(accounts, text(row.channel), account => ({
       ...account,
-      spent: amount(row.amount) > account.spent ? amount(row.amount) : account.spent,
+      spent: larger(amount(row.amount), account.spent),
     }))
   return {
     accounts,

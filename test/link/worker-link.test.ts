@@ -153,7 +153,14 @@ describe('a link to a worker', () => {
       response.writeHead(200, envelope).write('begun')
     })
     const outcome = await new Promise(resolve => {
-      const call = link.send(Buffer.from('x'), { data: () => (call.abort(), true), end: () => resolve('end'), fail: resolve })
+      const call = link.send(Buffer.from('x'), {
+        data: () => {
+          call.abort()
+          return true
+        },
+        end: () => resolve('end'),
+        fail: resolve,
+      })
     })
     expect(outcome).toMatchObject({ code: 'broken' })
     await closed.promise
