@@ -30,6 +30,10 @@ export interface ChannelDesk {
 
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 32 bytes in lowercase hex')
 const amount = z.string().regex(/^(0|[1-9][0-9]{0,18})$/, 'must be nanoTON as a string of decimal digits')
+const salt = z
+  .string()
+  .regex(/^(0|[1-9][0-9]{0,19})$/, 'must be an unsigned 64-bit number in decimal digits')
+  .refine(text => BigInt(text) < 1n << 64n, 'must be an unsigned 64-bit number')
 const proposalSchema = z.strictObject({ payer: z.string().max(128), payer_key: hex32 })
 const keySchema = z.strictObject({
   terms: z.strictObject({
@@ -37,7 +41,7 @@ const keySchema = z.strictObject({
     payee: z.string().max(128),
     challenge_period: z.int().min(0),
     open_until: z.int().min(0),
-    salt: amount,
+    salt,
   }),
   payer_key: hex32,
   ceiling: amount,
