@@ -14,7 +14,7 @@ export interface Assignment {
   release(outcome: 'served' | 'failed' | 'left'): void
 }
 
-/** Why nobody could be chosen. `unknown-model`: no worker has ever served it; `none`: some did, none may now. */
+/** Why nobody could be chosen. `unknown-model`: no worker has ever served it; `none`: some did, or nobody can say, and none may now. */
 export interface NoWorker {
   readonly reason: 'unknown-model' | 'none'
   readonly refused: ReadonlyMap<string, Refusal>
@@ -48,7 +48,7 @@ export class Registry {
   assign(demand: Demand, tokens: number): Assignment | NoWorker {
     const { eligible, refused } = filter(this.views(), demand, this.#now())
     const chosen = pick(eligible, this.#draw)
-    if (!chosen) return { reason: this.#everServed(demand.model) ? 'none' : 'unknown-model', refused }
+    if (!chosen) return { reason: this.#mayBeServed(demand.model) ? 'none' : 'unknown-model', refused }
     return this.#take(this.#entries.get(chosen.id)!, tokens)
   }
 
@@ -69,8 +69,9 @@ export class Registry {
     }
   }
 
-  #everServed(model: string): boolean {
-    this.models()
+  /** Whether a worker has served the model before; while no lease is live at all, nobody can say that a model is unknown. */
+  #mayBeServed(model: string): boolean {
+    if (this.models().size === 0) return true
     for (const entry of this.#entries.values()) if (entry.everServed.has(model)) return true
     return false
   }

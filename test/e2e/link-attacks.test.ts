@@ -6,7 +6,12 @@ import { type Tampering, TamperingLink } from '../support/tampering-link.ts'
 
 const canary = 'CANARY-PROMPT-7f3a91'
 const secretAnswer = ['CANARY', '-ANSWER', '-52d8', '-c0ffee', '.']
-const question = (stream: boolean) => ({ model: 'scripted', stream, max_tokens: 20, messages: [{ role: 'user', content: `Tell nobody: ${canary}` }] })
+const question = (stream: boolean) => ({
+  model: 'scripted',
+  stream,
+  max_tokens: 20,
+  messages: [{ role: 'user', content: `Tell nobody: ${canary}` }],
+})
 
 let engine: ScriptedEngine
 let link: TamperingLink
@@ -48,7 +53,8 @@ describe('on the wire between proxy and worker', () => {
     const wire = Buffer.concat(link.seen)
     expect(wire.includes('CEP1')).toBe(true)
     for (const secret of [canary, 'CANARY', 'c0ffee', 'Tell nobody', deployment.apiKey])
-      for (const form of [secret, Buffer.from(secret).toString('base64').slice(0, -3), Buffer.from(secret).toString('hex')]) expect(wire.includes(form)).toBe(false)
+      for (const form of [secret, Buffer.from(secret).toString('base64').slice(0, -3), Buffer.from(secret).toString('hex')])
+        expect(wire.includes(form)).toBe(false)
   })
 })
 
@@ -69,7 +75,10 @@ const answerAttacks: [string, (frames: Buffer[]) => Buffer[]][] = [
   ['a bit of DATA flipped', frames => replaced(frames, find(frames, 0), flip(frames[find(frames, 0)]!, 6))],
   ['a bit of FINAL flipped', frames => replaced(frames, find(frames, 1), flip(frames[find(frames, 1)]!, 6))],
   ['a bit of the receipt flipped', frames => replaced(frames, find(frames, 17), flip(frames[find(frames, 17)]!, 40))],
-  ['a bit of the receipt’s signature flipped', frames => replaced(frames, find(frames, 17), flip(frames[find(frames, 17)]!, frames[find(frames, 17)]!.length - 1))],
+  [
+    'a bit of the receipt’s signature flipped',
+    frames => replaced(frames, find(frames, 17), flip(frames[find(frames, 17)]!, frames[find(frames, 17)]!.length - 1)),
+  ],
   ['HEAD dropped', frames => replaced(frames, find(frames, 4))],
   ['DATA dropped', frames => replaced(frames, find(frames, 0))],
   ['FINAL dropped', frames => replaced(frames, find(frames, 1))],
@@ -85,7 +94,9 @@ const answerAttacks: [string, (frames: Buffer[]) => Buffer[]][] = [
 describe.each([false, true])('an answer changed on its way (stream: %s)', stream => {
   test.each(answerAttacks)('is never taken for whole with %s', async (_, frames) => {
     const before = await deployment.idle()
-    const response = await withTampering({ frames }, () => deployment.chat(question(stream)).then(async answer => ({ status: answer.status, text: await answer.text() })))
+    const response = await withTampering({ frames }, () =>
+      deployment.chat(question(stream)).then(async answer => ({ status: answer.status, text: await answer.text() })),
+    )
     if (stream && response.status === 200) {
       expect(response.text).not.toContain('[DONE]')
       expect(response.text).toContain('"error"')
@@ -123,7 +134,11 @@ describe('a request changed on its way', () => {
     await (await deployment.chat(question(false))).text()
     const asked = engine.requests.length
     const worker = deployment.workers.get('worker-1')!.ready.url
-    const replay = await fetch(`${worker}/v1/sealed`, { method: 'POST', headers: { 'content-type': 'application/chrysalis-envelope' }, body: new Uint8Array(link.requests.at(-1)!) })
+    const replay = await fetch(`${worker}/v1/sealed`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/chrysalis-envelope' },
+      body: new Uint8Array(link.requests.at(-1)!),
+    })
     expect(replay.status).toBe(409)
     expect(await replay.json()).toMatchObject({ type: 'urn:chrysalis:replayed' })
     expect(engine.requests.length).toBe(asked)
@@ -152,7 +167,11 @@ describe('evidence changed on its way', () => {
       },
       /not signed/,
     ],
-    ['GPU evidence that the quote does not name', document => ({ ...document, gpu_evidence: Buffer.from('a GPU').toString('base64') }), /nonce/],
+    [
+      'GPU evidence that the quote does not name',
+      document => ({ ...document, gpu_evidence: Buffer.from('a GPU').toString('base64') }),
+      /nonce/,
+    ],
   ]
 
   test.each(attacks)('ends the lease, and no prompt leaves: %s', async (_, change, reason) => {
@@ -179,7 +198,11 @@ describe('evidence changed on its way', () => {
 /** What the operator's page says about the worker. */
 async function whyRefused(): Promise<string> {
   return eventually(async () => {
-    const login = await fetch(`${deployment.origin}/console/login`, { method: 'POST', body: new URLSearchParams({ key: 'an operator key for tests' }), redirect: 'manual' })
+    const login = await fetch(`${deployment.origin}/console/login`, {
+      method: 'POST',
+      body: new URLSearchParams({ key: 'an operator key for tests' }),
+      redirect: 'manual',
+    })
     const page = await fetch(`${deployment.origin}/console`, { headers: { cookie: login.headers.get('set-cookie')!.split(';')[0]! } })
     const text = await page.text()
     return text.includes('refused') ? text : undefined
@@ -192,7 +215,8 @@ describe('what the deployment has written', () => {
     const files = deployment.written()
     expect(files.map(({ file }) => file)).toEqual(expect.arrayContaining(['proxy.log', 'worker-1.log', 'proxy/ledger.sqlite']))
     for (const { file, bytes } of files) {
-      for (const secret of [canary, 'CANARY', 'c0ffee', 'Tell nobody']) expect({ file, found: bytes.includes(secret) }).toEqual({ file, found: false })
+      for (const secret of [canary, 'CANARY', 'c0ffee', 'Tell nobody'])
+        expect({ file, found: bytes.includes(secret) }).toEqual({ file, found: false })
       if (file !== 'keys/api-key') expect({ file, found: bytes.includes(deployment.apiKey) }).toEqual({ file, found: false })
     }
   })

@@ -54,6 +54,12 @@ describe('the registry', () => {
     expect(registry.assign(demand('m'), 1)).toMatchObject({ reason: 'none' })
   })
 
+  test('calls no model unknown while nobody has a live lease', () => {
+    const { registry, time } = setUp()
+    time.now = 10_000
+    expect(registry.assign(demand('never heard of'), 1)).toMatchObject({ reason: 'none' })
+  })
+
   test('lets a worker rest after three failures in a row, and comes back', () => {
     const { registry, time } = setUp(['a'])
     for (let n = 0; n < 3; n++) assign(registry).release('failed')

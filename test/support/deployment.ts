@@ -56,6 +56,8 @@ export interface Deployment {
   idle(): Promise<Account>
   /** Starts the proxy again with the same config, after it was stopped or killed. */
   restartProxy(): Promise<void>
+  /** Starts a second proxy on the same data. */
+  restartWhileRunning(): Promise<void>
   /** Every byte that any part of the deployment has written to disk, file by file. */
   written(): { file: string; bytes: Buffer }[]
   stop(): Promise<void>
@@ -120,7 +122,7 @@ async function start(
     }),
   )
 
-  const policy = developmentPolicy(developmentMeasurements) as unknown as Record<string, unknown>
+  const policy: Record<string, unknown> = structuredClone(developmentPolicy(developmentMeasurements))
   options.policy?.(policy)
   writeFileSync(at('policy.json'), JSON.stringify(policy))
   writeFileSync(at('root.der'), authority.rootDer)
@@ -205,6 +207,10 @@ async function start(
     async restartProxy() {
       await proxy.exited
       proxy = await startProxy()
+    },
+    async restartWhileRunning() {
+      const second = await startProxy()
+      await second.stop(3_000)
     },
     written: () => filesIn(folder),
   }

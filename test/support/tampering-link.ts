@@ -36,23 +36,29 @@ export class TamperingLink {
         if (sealed) this.requests.push(body)
         const sent = sealed && this.tampering.request ? this.tampering.request(body) : body
         const { 'content-length': _, 'transfer-encoding': __, ...headers } = incoming.headers
-        const forward = send(new URL(incoming.url!, this.#target), { method: incoming.method, headers: { ...headers, 'content-length': sent.length } }, answer => {
-          const whole = (sealed && this.tampering.frames !== undefined) || (incoming.url!.startsWith('/.well-known') && this.tampering.evidence !== undefined)
-          const received: Buffer[] = []
-          const { 'content-length': ___, ...answered } = answer.headers
-          outgoing.writeHead(answer.statusCode!, answered)
-          outgoing.flushHeaders()
-          answer.on('data', part => {
-            this.seen.push(part)
-            if (whole) received.push(part)
-            else outgoing.write(part)
-          })
-          answer.on('end', () => {
-            if (whole) outgoing.write(this.#change(sealed, answer.statusCode!, Buffer.concat(received)))
-            outgoing.end()
-          })
-          answer.on('error', () => outgoing.destroy())
-        })
+        const forward = send(
+          new URL(incoming.url!, this.#target),
+          { method: incoming.method, headers: { ...headers, 'content-length': sent.length } },
+          answer => {
+            const whole =
+              (sealed && this.tampering.frames !== undefined) ||
+              (incoming.url!.startsWith('/.well-known') && this.tampering.evidence !== undefined)
+            const received: Buffer[] = []
+            const { 'content-length': ___, ...answered } = answer.headers
+            outgoing.writeHead(answer.statusCode!, answered)
+            outgoing.flushHeaders()
+            answer.on('data', part => {
+              this.seen.push(part)
+              if (whole) received.push(part)
+              else outgoing.write(part)
+            })
+            answer.on('end', () => {
+              if (whole) outgoing.write(this.#change(sealed, answer.statusCode!, Buffer.concat(received)))
+              outgoing.end()
+            })
+            answer.on('error', () => outgoing.destroy())
+          },
+        )
         forward.on('error', () => outgoing.destroy())
         outgoing.on('close', () => forward.destroy())
         forward.end(sent)

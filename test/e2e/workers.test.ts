@@ -1,0 +1,129 @@
+/** Two workers, one of which dies; a worker that the policy does not accept. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Deployment, deploy, eventually } from '../support/deployment.ts'
+import { ScriptedEngine } from '../support/scripted-engine.ts'
+
+const question = (stream: boolean) => ({ model: 'scripted', stream, max_tokens: 300, messages: [{ role: 'user', content: 'hello' }] })
+
+describe('two workers', () => {
+  let engines: ScriptedEngine[]
+  let deployment: Deployment
+
+  beforeAll(async () => {
+    engines = await Promise.all([ScriptedEngine.start(), ScriptedEngine.start()])
+    deployment = await deploy({ engines: engines.map(engine => engine.url) })
+  })
+  afterAll(async () => {
+    await deployment?.stop()
+    await Promise.all(engines?.map(engine => engine.close()) ?? [])
+  })
+
+  test('share the work', async () => {
+    await Promise.all(Array.from({ length: 12 }, () => deployment.chat(question(false)).then(response => response.text())))
+    expect(engines.every(engine => engine.requests.length > 0)).toBe(true)
+  })
+
+  test('one killed in the middle of an answer: the caller sees an error and no [DONE], and pays what the last checkpoint says', async () => {
+    for (const engine of engines) {
+      engine.mode = 'paced'
+      engine.paceMs = 2
+      engine.tokens = Array.from({ length: 300 }, (_, index) => ` w${index}`)
+    }
+    const before = await deployment.idle()
+    const response = await deployment.chat(question(true))
+    const victim = response.headers.get('x-chrysalis-worker')!
+    const decoder = new TextDecoder()
+    let text = ''
+    let killed = false
+    for await (const chunk of response.body!) {
+      text += decoder.decode(chunk, { stream: true })
+      if (!killed && text.includes('w100"')) {
+        killed = true
+        deployment.workers.get(victim)!.signal('SIGKILL')
+      }
+    }
+    expect(killed).toBe(true)
+    expect(text).toContain('"error"')
+    expect(text).not.toContain('[DONE]')
+    const after = await deployment.idle()
+    const made = 12n * 20n + 300n * 60n
+    expect(after.spent - before.spent).toBeGreaterThan(0n)
+    expect(after.spent - before.spent).toBeLessThan(made)
+    const receipt = (await (await deployment.get(`/v1/receipts/${response.headers.get('x-chrysalis-receipt')}`)).json()) as {
+      cost: string
+      receipt: string
+    }
+    expect(BigInt(receipt.cost)).toBe(after.spent - before.spent)
+    const claims = JSON.parse(Buffer.from(receipt.receipt, 'base64').subarray(2, -64).toString('utf8')) as {
+      finish: unknown
+      usage: { completion: number }
+    }
+    expect(claims.finish).toBeNull()
+    expect(claims.usage.completion).toBeGreaterThanOrEqual(64)
+  })
+
+  test('the other one answers every request from then on, and no caller notices', async () => {
+    for (const engine of engines) engine.mode = 'good'
+    for (let turn = 0; turn < 8; turn++) {
+      const response = await deployment.chat(question(turn % 2 === 0))
+      expect(response.status).toBe(200)
+      expect(await response.text()).toMatch(turn % 2 === 0 ? /\[DONE\]\n\n$/ : /"finish_reason":"stop"/)
+    }
+  })
+
+  test('an engine that fails before the first byte is replaced by the other worker’s, silently', async () => {
+    const alive = engines.filter((_, index) => deployment.workers.get(`worker-${index + 1}`)!.pid > 0)
+    expect(alive.length).toBe(2)
+    const before = await deployment.idle()
+    const response = await deployment.chat(question(false))
+    expect(response.status).toBe(200)
+    expect((await deployment.idle()).spent).toBeGreaterThan(before.spent)
+  })
+
+  test('both gone: 502 or 503 with an error body, nothing is charged, the proxy lives', async () => {
+    const before = await deployment.idle()
+    for (const worker of deployment.workers.values()) worker.signal('SIGKILL')
+    await Promise.all(Array.from(deployment.workers.values(), worker => worker.exited))
+    const response = await deployment.chat(question(false))
+    expect([502, 503]).toContain(response.status)
+    expect(await response.json()).toMatchObject({ error: { type: 'server_error' } })
+    expect((await deployment.idle()).spent).toBe(before.spent)
+    expect((await deployment.get('/healthz')).status).toBe(200)
+  })
+})
+
+describe('a policy that does not name the worker’s measurement', () => {
+  let engine: ScriptedEngine
+  let deployment: Deployment
+
+  beforeAll(async () => {
+    engine = await ScriptedEngine.start()
+    deployment = await deploy({
+      engines: [engine.url],
+      policy: policy => {
+        policy.mr_td = ['ab'.repeat(48)]
+      },
+    })
+  })
+  afterAll(async () => {
+    await deployment?.stop()
+    await engine?.close()
+  })
+
+  test('lets no prompt leave: 503 no_attested_worker, not ready, the engine never asked, the reason on the operator’s page', async () => {
+    const response = await deployment.chat(question(false))
+    expect(response.status).toBe(503)
+    expect(await response.json()).toMatchObject({ error: { code: 'no_attested_worker', type: 'server_error' } })
+    expect((await deployment.get('/readyz')).status).toBe(503)
+    expect(engine.requests).toEqual([])
+    const login = await fetch(`${deployment.origin}/console/login`, {
+      method: 'POST',
+      body: new URLSearchParams({ key: 'an operator key for tests' }),
+      redirect: 'manual',
+    })
+    await eventually(async () => {
+      const page = await fetch(`${deployment.origin}/console`, { headers: { cookie: login.headers.get('set-cookie')!.split(';')[0]! } })
+      return /MRTD is [0-9a-f]{96}, which is not in the policy/.test(await page.text()) ? true : undefined
+    })
+  })
+})
