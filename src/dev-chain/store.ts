@@ -98,17 +98,17 @@ export class ChainStore {
   transactions(address: string, fromLt: string | undefined, limit: number): StoredTransaction[] {
     const rows =
       fromLt === undefined
-        ? this.#sql(`${select} WHERE address = ? ORDER BY lt DESC LIMIT ?`).all(address, limit)
-        : this.#sql(`${select} WHERE address = ? AND lt <= ? ORDER BY lt DESC LIMIT ?`).all(address, BigInt(fromLt), limit)
+        ? this.#sql(`${select} WHERE address = ? ORDER BY tx.lt DESC LIMIT ?`).all(address, limit)
+        : this.#sql(`${select} WHERE address = ? AND tx.lt <= ? ORDER BY tx.lt DESC LIMIT ?`).all(address, BigInt(fromLt), limit)
     return rows as unknown as StoredTransaction[]
   }
 
   transaction(address: string, lt: string): StoredTransaction | undefined {
-    return this.#sql(`${select} WHERE address = ? AND lt = ?`).get(address, BigInt(lt)) as StoredTransaction | undefined
+    return this.#sql(`${select} WHERE address = ? AND tx.lt = ?`).get(address, BigInt(lt)) as StoredTransaction | undefined
   }
 
   block(seqno: number): StoredTransaction[] {
-    return this.#sql(`${select} WHERE seqno = ? ORDER BY lt`).all(seqno) as unknown as StoredTransaction[]
+    return this.#sql(`${select} WHERE seqno = ? ORDER BY tx.lt`).all(seqno) as unknown as StoredTransaction[]
   }
 
   /** The transaction at either end of a message. */

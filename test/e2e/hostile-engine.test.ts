@@ -1,6 +1,7 @@
 /** An engine that is hostile or broken, behind the whole product: what the caller sees, what is charged, and that nothing dies of it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Deployment, deploy, eventually, price } from '../support/deployment.ts'
+import { type Deployment, deploy, price } from '../support/deployment.ts'
+import { eventually } from '../support/eventually.ts'
 import { type EngineMode, ScriptedEngine } from '../support/scripted-engine.ts'
 
 let engine: ScriptedEngine

@@ -1,6 +1,7 @@
 /** Whoever sits between proxy and worker: what they see, and what becomes of what they change. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Deployment, deploy, eventually } from '../support/deployment.ts'
+import { type Deployment, deploy } from '../support/deployment.ts'
+import { eventually } from '../support/eventually.ts'
 import { ScriptedEngine } from '../support/scripted-engine.ts'
 import { type Tampering, TamperingLink } from '../support/tampering-link.ts'
 

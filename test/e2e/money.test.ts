@@ -4,7 +4,8 @@ import { Address } from '@ton/core'
 import { TonClient } from '@ton/ton'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readChannel } from '../../src/payment-channel/index.ts'
-import { type Deployment, deploy, eventually } from '../support/deployment.ts'
+import { type Deployment, deploy } from '../support/deployment.ts'
+import { eventually } from '../support/eventually.ts'
 import { ScriptedEngine } from '../support/scripted-engine.ts'
 
 let engine: ScriptedEngine

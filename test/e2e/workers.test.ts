@@ -1,6 +1,7 @@
 /** Two workers, one of which dies; a worker that the policy does not accept. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Deployment, deploy, eventually } from '../support/deployment.ts'
+import { type Deployment, deploy } from '../support/deployment.ts'
+import { eventually } from '../support/eventually.ts'
 import { ScriptedEngine } from '../support/scripted-engine.ts'
 
 const question = (stream: boolean) => ({ model: 'scripted', stream, max_tokens: 300, messages: [{ role: 'user', content: 'hello' }] })

@@ -14,6 +14,7 @@ import { type Child, startChild } from '../../src/dev/supervisor.ts'
 import { DEV_GLOBAL_ID, startDevChain } from '../../src/dev-chain/index.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { developmentMeasurements, SoftwareQuotingAuthority } from '../../src/tee/index.ts'
+import { eventually } from './eventually.ts'
 
 export const price = { prompt: '20000000', cached: '10000000', completion: '60000000', reasoning: '60000000' }
 
@@ -220,17 +221,6 @@ async function start(
     return response.ok || options.policy ? true : undefined
   })
   return deployment
-}
-
-/** Looks again until `look` gives a value, at most for `limitMs`. */
-export async function eventually<T>(look: () => Promise<T | undefined>, limitMs = 20_000): Promise<T> {
-  const deadline = Date.now() + limitMs
-  for (;;) {
-    const seen = await look()
-    if (seen !== undefined) return seen
-    if (Date.now() > deadline) throw new Error('it did not happen in time')
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
 }
 
 function filesIn(folder: string): { file: string; bytes: Buffer }[] {
