@@ -112,8 +112,8 @@ describe('the model that comes along', () => {
     const { chunks, text } = await stream(user('What is the weather in Paris?', { tools }))
     expect(text).toBe('')
     const called = chunks.find(chunk => chunk.choices[0]?.delta.tool_calls)
-    expect(called?.choices[0]?.delta.tool_calls).toMatchObject([{ index: 0, function: { name: 'get_weather' } }])index: 0, function: { name: 'get_weather' } ,
-    expect(await say(user('What is the capital of France?', tools ))).toBe('The capital of France is Paris.')
+    expect(called?.choices[0]?.delta.tool_calls).toMatchObject([{ index: 0, function: { name: 'get_weather' } }])
+    expect(await say(user('What is the capital of France?', { tools }))).toBe('The capital of France is Paris.')
   })
 })
 
