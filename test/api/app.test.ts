@@ -1,0 +1,248 @@
+/** Routes that need no socket, asked by `app.request()`. Those that write to Node's response are tried in test/e2e. */
+import { describe, expect, test } from 'vitest'
+import { ApiError, createApi, hashApiKey, Metrics, toApiError } from '../../src/api/index.ts'
+import { LedgerError } from '../../src/ledger/index.ts'
+import { silentLogger } from '../../src/lib/logger.ts'
+import { nanoton } from '../../src/lib/nanoton.ts'
+import { SettlementError } from '../../src/settlement/index.ts'
+
+type Options = Parameters<typeof createApi>[0]
+const rid = 'AAAAAAAAAAAAAAAAAAAAAA'
+const auth = { authorization: 'Bearer sk-good' }
+
+function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
+  const ledger = {
+    findKey: (hash: string) => (hash === hashApiKey('sk-good') ? { hash, channel: 'EQA', createdAt: 1 } : undefined),
+    account: () => ({
+      channel: 'EQA',
+      status: 1,
+      deposited: nanoton(100n),
+      authorised: nanoton(90n),
+      settled: nanoton(10n),
+      spent: nanoton(20n),
+      reserved: nanoton(5n),
+      available: nanoton(65n),
+    }),
+    receipt: async (asked: string) =>
+      asked === rid
+        ? { receipt: Buffer.from('signed'), cost: nanoton(7n), channel: 'EQA' }
+        : asked === rid.replace('A', 'B')
+          ? { receipt: Buffer.from('x'), cost: nanoton(1n), channel: 'EQB' }
+          : undefined,
+  }
+  const served = {
+    id: 'org/a model',
+    contextLength: 8,
+    weights: null,
+    price: { prompt: '1', cached: '1', completion: '2', reasoning: '2' },
+  }
+  const options = {
+    ledger,
+    inference: {},
+    models: () => [served],
+    evidence: {
+      fromWorker: (id: string, nonce: Buffer) =>
+        id === 'w' ? Promise.resolve(JSON.stringify({ nonce: nonce.toString('hex') })) : undefined,
+      nthFor: (model: string, n: number) => (model === 'm' && n === 0 ? 'w' : undefined),
+    },
+    channels: { propose: () => ({ address: 'EQ' }), createKey: async () => ({ api_key: 'sk-new', channel: 'EQ' }) },
+    health: { obstacles: () => [] },
+    metrics: new Metrics({ leases: () => ({ live: 1, known: 2 }), running: () => 0 }),
+    logger: silentLogger,
+    bodyLimitBytes: 1024,
+    simulated: true,
+    ...changes,
+  }
+  return createApi(options as unknown as Options)
+}
+
+const get = (path: string, headers: Record<string, string> = auth, changes = {}) => app(changes).request(path, { headers })
+
+async function expectError(response: Response, status: number, code: string | null, param: string | null = null) {
+  expect(response.status).toBe(status)
+  const { error } = (await response.json()) as { error: Record<string, unknown> }
+  expect(Object.keys(error).sort()).toEqual(['code', 'message', 'param', 'type'])
+  expect(error).toMatchObject({ code, param })
+  expect(response.headers.get('x-request-id')).toMatch(/^req_[0-9a-f]{24}$/)
+}
+
+describe('keys', () => {
+  test('a good one passes, the scheme in any case', async () => {
+    expect((await get('/v1/models', { authorization: 'bearer sk-good' })).status).toBe(200)
+  })
+
+  test.each([
+    ['none', {}],
+    ['another', { authorization: 'Bearer sk-bad' }],
+    ['another scheme', { authorization: 'Basic sk-good' }],
+    ['one with a space', { authorization: 'Bearer sk-good sk-good' }],
+    ['an endless one', { authorization: `Bearer ${'x'.repeat(300)}` }],
+  ])('%s is a 401', async (_, headers) => {
+    await expectError(await get('/v1/models', headers as Record<string, string>), 401, 'invalid_api_key')
+  })
+
+  test('every paid or private route asks for one', async () => {
+    for (const path of ['/v1/models', '/v1/models/x', '/v1/account', `/v1/receipts/${rid}`, '/v1/attestation'])
+      await expectError(await get(path, {}), 401, 'invalid_api_key')
+    const chat = await app().request('/v1/chat/completions', { method: 'POST', body: '{}' })
+    await expectError(chat, 401, 'invalid_api_key')
+  })
+})
+
+describe('models', () => {
+  test('are listed in OpenAI’s form with context, weights and price beside it', async () => {
+    expect(await (await get('/v1/models')).json()).toEqual({
+      object: 'list',
+      data: [
+        {
+          id: 'org/a model',
+          object: 'model',
+          created: 0,
+          owned_by: 'chrysalis',
+          context_length: 8,
+          weights_digest: null,
+          price: { prompt: '1', cached: '1', completion: '2', reasoning: '2' },
+        },
+      ],
+    })
+  })
+
+  test('one is found by its id, slashes raw or escaped', async () => {
+    for (const path of ['/v1/models/org/a%20model', '/v1/models/org%2Fa%20model'])
+      expect(await (await get(path)).json()).toMatchObject({ id: 'org/a model' })
+    await expectError(await get('/v1/models/other'), 404, 'model_not_found', 'model')
+  })
+})
+
+describe('the account', () => {
+  test('keeps its amounts apart, as strings', async () => {
+    expect(await (await get('/v1/account')).json()).toEqual({
+      channel: 'EQA',
+      deposited: '100',
+      authorised: '90',
+      settled: '10',
+      spent: '20',
+      reserved: '5',
+      available: '65',
+    })
+  })
+
+  test('has its own receipts and nobody else’s', async () => {
+    expect(await (await get(`/v1/receipts/${rid}`)).json()).toEqual({ receipt: Buffer.from('signed').toString('base64'), cost: '7' })
+    for (const other of [rid.replace('A', 'B'), 'short', `${rid}x`, '..%2f..'])
+      await expectError(await get(`/v1/receipts/${other}`), 404, 'not_found')
+  })
+})
+
+describe('evidence', () => {
+  const nonce = 'ab'.repeat(32)
+  test('of a worker is handed on word for word, by id or by model', async () => {
+    for (const query of ['worker=w', 'model=m', 'model=m&skip=0'])
+      expect(await (await get(`/v1/attestation?nonce=${nonce}&${query}`)).text()).toBe(JSON.stringify({ nonce }))
+  })
+
+  test.each([
+    [`nonce=${nonce}`, 404, 'not_found', null],
+    [`nonce=${nonce}&worker=x`, 404, 'not_found', 'worker'],
+    [`nonce=${nonce}&model=m&skip=1`, 404, 'not_found', 'model'],
+    ['worker=w', 400, null, 'nonce'],
+    [`worker=w&nonce=${nonce.toUpperCase()}`, 400, null, 'nonce'],
+    [`model=m&skip=-1&nonce=${nonce}`, 400, null, 'skip'],
+  ])('%s is refused', async (query, status, code, param) => {
+    await expectError(await get(`/v1/attestation?${query}`), status, code, param)
+  })
+
+  test('a worker that does not answer is a 502', async () => {
+    const evidence = { fromWorker: () => Promise.reject(new Error('gone')), nthFor: () => undefined }
+    await expectError(await get(`/v1/attestation?nonce=${nonce}&worker=w`, auth, { evidence }), 502, 'worker_failed')
+  })
+})
+
+describe('channels', () => {
+  const post = (path: string, body: unknown) =>
+    app().request(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) })
+  const payerKey = 'ab'.repeat(32)
+  const terms = { payer: 'EQ', payee: 'EQ', challenge_period: 60, open_until: 1, salt: '18446744073709551615' }
+  const key = { terms, payer_key: payerKey, ceiling: '5', signature: 'cd'.repeat(64) }
+
+  test('are proposed, and keys are made', async () => {
+    expect((await post('/v1/channels', { payer: 'EQ', payer_key: payerKey })).status).toBe(201)
+    expect(await (await post('/v1/channels/keys', key)).json()).toEqual({ api_key: 'sk-new', channel: 'EQ' })
+  })
+
+  test.each([
+    ['no JSON', 'hello', null],
+    ['a member too many', { ...key, more: 1 }, null],
+    ['no terms', { ...key, terms: undefined }, 'terms'],
+    ['a salt beyond 64 bits', { ...key, terms: { ...terms, salt: '18446744073709551616' } }, 'terms.salt'],
+    ['a ceiling as a number', { ...key, ceiling: 5 }, 'ceiling'],
+    ['a short signature', { ...key, signature: 'cd' }, 'signature'],
+  ])('%s is a 400 that names the member', async (_, body, param) => {
+    await expectError(await post('/v1/channels/keys', body), 400, null, param)
+  })
+
+  test('a huge body is a 413', async () => {
+    await expectError(await post('/v1/channels', 'x'.repeat(20_000)), 413, 'request_too_large')
+  })
+})
+
+describe('health', () => {
+  test('alive, ready, and why not', async () => {
+    expect((await get('/healthz', {})).status).toBe(200)
+    expect((await get('/readyz', {})).status).toBe(200)
+    const not = await get('/readyz', {}, { health: { obstacles: () => ['no worker has a live lease'] } })
+    expect(not.status).toBe(503)
+    expect(await not.json()).toMatchObject({ obstacles: ['no worker has a live lease'] })
+  })
+
+  test('metrics in Prometheus’ form', async () => {
+    const text = await (await get('/metrics', {})).text()
+    expect(text).toContain('chrysalis_workers{lease="live"} 1')
+    expect(text).toContain('nodejs_eventloop_lag_seconds')
+  })
+})
+
+describe('everything else', () => {
+  test('an unknown path is a 404 with OpenAI’s body', async () => {
+    await expectError(await get('/v1/nothing'), 404, 'unknown_url')
+  })
+
+  test('every answer of a simulated deployment says so', async () => {
+    for (const path of ['/v1/models', '/v1/nothing', '/healthz']) expect((await get(path)).headers.get('x-chrysalis-tee')).toBe('simulated')
+    expect((await get('/healthz', auth, { simulated: false })).headers.get('x-chrysalis-tee')).toBeNull()
+  })
+
+  test('an unexpected error is a 500 that says nothing of its message', async () => {
+    const response = await get('/v1/account', auth, {
+      ledger: {
+        findKey: () => ({ channel: 'EQA' }),
+        account: () => {
+          throw new Error('TOP SECRET')
+        },
+      },
+    })
+    const text = await response.clone().text()
+    expect(text).not.toContain('TOP SECRET')
+    await expectError(response, 500, 'internal_error')
+  })
+})
+
+describe('errors', () => {
+  test.each([
+    [new LedgerError('insufficient-funds', 'x'), 402, 'insufficient_quota'],
+    [new LedgerError('channel-not-open', 'x'), 402, 'insufficient_quota'],
+    [new LedgerError('unavailable', 'x'), 503, 'ledger_unavailable'],
+    [new SettlementError('bad-request', 'x', { param: 'p' }), 400, null],
+    [new SettlementError('not-funded', 'x'), 402, 'insufficient_quota'],
+    [new SettlementError('chain-unavailable', 'x'), 503, 'chain_unavailable'],
+    [new Error('x'), 500, 'internal_error'],
+  ])('%s becomes a status and a code', (error, status, code) => {
+    const told = toApiError(error)
+    expect(told.status).toBe(status)
+    expect(told.body.error.code).toBe(code)
+  })
+
+  test('what needs money is never retried by itself', () => {
+    expect(new ApiError('insufficient_quota', 'x').headers).toMatchObject({ 'x-should-retry': 'false' })
+  })
+})
