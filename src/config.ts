@@ -55,7 +55,7 @@ const url = z.url({ protocol: /^https?$/ }).describe('an http or https URL')
 /** An amount in config files: decimal digits of nanoTON, quoted so that YAML keeps them exact. */
 const amount = z
   .string()
-  .regex(/^(0|[1-9][0-9]{0,18})$/, 'must be a quoted string of decimal digits (nanoTON)')
+  .regex(/^(0|[1-9][0-9]{0,18})$/, { error: 'must be a quoted string of decimal digits (nanoTON)', abort: true })
   .refine(text => BigInt(text) <= maxNanoton, 'is larger than any amount of nanoTON')
 export const priceSchema = z.strictObject({ prompt: amount, cached: amount, completion: amount, reasoning: amount })
 export const listenSchema = z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65535) })

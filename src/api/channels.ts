@@ -32,7 +32,7 @@ const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 32 bytes in lowercase 
 const amount = z.string().regex(/^(0|[1-9][0-9]{0,18})$/, 'must be nanoTON as a string of decimal digits')
 const salt = z
   .string()
-  .regex(/^(0|[1-9][0-9]{0,19})$/, 'must be an unsigned 64-bit number in decimal digits')
+  .regex(/^(0|[1-9][0-9]{0,19})$/, { error: 'must be an unsigned 64-bit number in decimal digits', abort: true })
   .refine(text => BigInt(text) < 1n << 64n, 'must be an unsigned 64-bit number')
 const proposalSchema = z.strictObject({ payer: z.string().max(128), payer_key: hex32 })
 const keySchema = z.strictObject({

@@ -175,6 +175,7 @@ describe('channels', () => {
     ['a member too many', { ...key, more: 1 }, null],
     ['no terms', { ...key, terms: undefined }, 'terms'],
     ['a salt beyond 64 bits', { ...key, terms: { ...terms, salt: '18446744073709551616' } }, 'terms.salt'],
+    ['a salt of letters', { ...key, terms: { ...terms, salt: 'salt' } }, 'terms.salt'],
     ['a ceiling as a number', { ...key, ceiling: 5 }, 'ceiling'],
     ['a short signature', { ...key, signature: 'cd' }, 'signature'],
   ])('%s is a 400 that names the member', async (_, body, param) => {
