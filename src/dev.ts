@@ -194,7 +194,7 @@ class Deployment {
       listen: { host: '127.0.0.1', port: this.#options.port },
       data: this.#folder.proxyData,
       attestation: { pccs: this.#pccs!.url, policy: this.#folder.policyFile, root },
-      workers: Array.from(this.#workers, ([id, worker]) => ({ id, url: worker.ready.url })),
+      workers: this.#workersInOrder().map(({ id, ready }) => ({ id, url: ready.url })),
       pricing: { default: price },
       payments: {
         chain: { endpoint: this.#chain!.ready.url, global_id: DEV_GLOBAL_ID },
@@ -236,7 +236,7 @@ class Deployment {
 
   #writeDevFile(): void {
     const origin = this.#proxy!.ready.url
-    const workers = Array.from(this.#workers, ([id, { ready, pid }]) => ({ id, url: ready.url, engineURL: ready.engineURL, pid }))
+    const workers = this.#workersInOrder().map(({ id, ready, pid }) => ({ id, url: ready.url, engineURL: ready.engineURL, pid }))
     const dev = {
       baseURL: `${origin}/v1`,
       apiKey: this.#apiKey,
@@ -248,6 +248,15 @@ class Deployment {
       workers,
     }
     writePrivate(this.#folder.devFile, `${JSON.stringify(dev, null, 2)}\n`)
+  }
+
+  /** By number, whichever was ready first. */
+  #workersInOrder(): { id: string; ready: WorkerReady; pid: number }[] {
+    return Array.from({ length: this.#options.workers }, (_, index) => {
+      const id = `worker-${index + 1}`
+      const { ready, pid } = this.#workers.get(id)!
+      return { id, ready, pid }
+    })
   }
 
   #announce(): void {
