@@ -75,7 +75,8 @@ export const proxySchema = z
       .strictObject({
         body_bytes: positive.max(64 * 1024 * 1024).default(8 * 1024 * 1024),
         first_byte_ms: positive.default(120_000),
-        idle_ms: positive.default(120_000),
+        /** Longer than a worker waits for its engine: an answer in one piece is silent until it is whole. */
+        idle_ms: positive.default(330_000),
         drain_ms: positive.default(10_000),
       })
       .prefault({}),
