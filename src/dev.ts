@@ -8,6 +8,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
+import { isLoopback } from './agent/index.ts'
 import { developmentPolicy } from './attestation/index.ts'
 import { ConfigError } from './config.ts'
 import { type DevFolder, openFolder, writePrivate } from './dev/folder.ts'
@@ -153,7 +154,7 @@ class Deployment {
       role: 'worker',
       id,
       listen: { host: '127.0.0.1', port },
-      engine: engine ? { url: engine } : { builtin: { model: model ?? builtInModel } },
+      engine: engine ? { url: engine, dangerously_allow_remote: !isLoopback(engine) } : { builtin: { model: model ?? builtInModel } },
       offer: { default: offer },
       tee: { type: 'software', directory: this.#folder.authority, simulated: true },
     }
@@ -260,6 +261,7 @@ class Deployment {
   }
 
   #announce(): void {
+    const { engine } = this.#options
     const lines = [
       'Chrysalis is ready (development mode: the root of trust and the chain are simulated).',
       '',
@@ -268,6 +270,7 @@ class Deployment {
       ...(this.#consoleURL ? [`  console    ${this.#consoleURL}   (opens once, within 10 minutes)`] : []),
       `  chain      ${this.#chain!.ready.url}`,
       `  details    ${this.#folder.devFile}`,
+      ...(engine && !isLoopback(engine) ? ['', `  The engine at ${engine} is not on this machine: prompts travel to it unprotected.`] : []),
     ]
     console.log(lines.join('\n'))
   }

@@ -1,4 +1,5 @@
 /** `chrysalis proxy`: reads its config, builds the rooms, wires them, listens, and stops in order. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -186,6 +187,22 @@ function secret(file: string, member: string): string {
   throw new ConfigError('invalid', `${member}: ${file} must hold at least 16 characters`)
 }
 
+/** Reads what `tls` names. Throws {@link ConfigError} for what is no certificate, no key, or not a pair. */
+function certificateAndKey(tls: NonNullable<ProxyConfig['tls']>, at: Paths): { cert: Buffer; key: Buffer } {
+  const read = <T>(member: 'cert' | 'key', parse: (bytes: Buffer) => T): [bytes: Buffer, parsed: T] => {
+    try {
+      const bytes = readFileSync(at(tls[member]))
+      return [bytes, parse(bytes)]
+    } catch (cause) {
+      throw new ConfigError('invalid', `tls.${member}: ${at(tls[member])} cannot be used: ${messageOf(cause)}`, { cause })
+    }
+  }
+  const [cert, certificate] = read('cert', bytes => new X509Certificate(bytes))
+  const [key, privateKey] = read('key', bytes => createPrivateKey(bytes))
+  if (!certificate.checkPrivateKey(privateKey)) throw new ConfigError('invalid', 'tls.key is not the key of tls.cert')
+  return { cert, key }
+}
+
 interface Listening {
   readonly url: string
   stopAccepting(): void
@@ -195,10 +212,7 @@ interface Listening {
 /** Listens as the config says, with TLS where it names a certificate. Throws where the port is taken. */
 function listen(config: ProxyConfig, at: Paths, fetch: Parameters<typeof serve>[0]['fetch']): Promise<Listening> {
   const { host, port } = config.listen
-  const tls = config.tls && {
-    createServer: createHttpsServer,
-    serverOptions: { cert: readFileSync(at(config.tls.cert)), key: readFileSync(at(config.tls.key)) },
-  }
+  const tls = config.tls && { createServer: createHttpsServer, serverOptions: certificateAndKey(config.tls, at) }
   return new Promise((resolve, reject) => {
     const server = serve({ fetch, hostname: host, port, ...tls }, (info: AddressInfo) => {
       const shown = host.includes(':') ? `[${host}]` : host
