@@ -137,6 +137,8 @@ function checkSessions(sessions: readonly SenderSession[]): void {
 }
 
 function checkPayer(context: RequestContext, payerKey: KeyObject | undefined): void {
+  if (payerKey && !(payerKey.type === 'private' && payerKey.asymmetricKeyType === 'ed25519'))
+    throw new EnvelopeError('misuse', "the payer's key is not a private Ed25519 key")
   const signer = payerKey ? toBase64url(ed25519RawPublicKey(payerKey)) : null
   if (signer !== context.payer) throw new EnvelopeError('misuse', 'the key that signs is not that of ctx.payer')
 }

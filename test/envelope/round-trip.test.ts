@@ -1,3 +1,4 @@
+import { createPublicKey, createSecretKey, generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -21,6 +22,7 @@ import {
   now,
   openRequest,
   pair,
+  payer,
   payerKey,
   readAnswer,
   sampleAnswer,
@@ -161,11 +163,17 @@ describe('sealing a request is refused', () => {
   })
 
   test('where the payer and the key that signs do not fit', () => {
-    const payer = sampleRequest({ payerKey }).context.payer
     expect(attempt({ context: sampleContext({ payer }), payerKey })).toBeUndefined()
     expect(attempt({ context: sampleContext({ payer }) })).toBe('misuse')
     expect(attempt({ payerKey })).toBe('misuse')
-    expect(attempt({ context: sampleContext({ payer: `A${payer!.slice(1)}` }), payerKey })).toBe('misuse')
+    expect(attempt({ context: sampleContext({ payer: `A${payer.slice(1)}` }), payerKey })).toBe('misuse')
+  })
+
+  test('where the key that signs is of another kind, or a public one', () => {
+    const other = generateKeyPairSync('x25519').privateKey
+    expect(attempt({ context: sampleContext({ payer }), payerKey: other })).toBe('misuse')
+    expect(attempt({ context: sampleContext({ payer }), payerKey: createPublicKey(payerKey) })).toBe('misuse')
+    expect(attempt({ payerKey: createSecretKey(Buffer.alloc(32)) })).toBe('misuse')
   })
 
   test('for a body above 64 MiB, a context above 65535 bytes, and no content type', () => {
