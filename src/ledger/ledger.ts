@@ -54,7 +54,7 @@ export interface LedgerOptions {
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const store = options.store ?? (await openSqlite(options.file))
   try {
-    const ledger = new Ledger(store, await rebuild(store, recentCount), options)
+    const ledger = new Ledger(store, await rebuild(store, { recent: recentCount, posted: rememberedPosts }), options)
     await ledger.flushed()
     return ledger
   } catch (error) {
@@ -93,6 +93,7 @@ export class Ledger {
     this.#durableHeads = new Map(state.heads)
     this.#recent = state.recent
     this.#transferSeq = state.lastTransfer
+    for (const { rid, ...post } of state.posted) this.#posted.set(rid, { ...post, durable: Promise.resolve() })
     for (const { rid, channel, amount: reserved } of state.dead) this.#write([this.#transfer(rid, 'void', channel, reserved)])
     this.#scheduleSweep()
   }

@@ -24,18 +24,28 @@ export interface DeadReservation {
   readonly amount: Nanoton
 }
 
+/** A charge of an earlier run. */
+export interface EarlierPost {
+  readonly rid: string
+  readonly channel: string
+  readonly cost: Nanoton
+  readonly receiptHash: Buffer
+}
+
 export interface Rebuilt {
   readonly accounts: Map<string, Account>
   readonly heads: Map<string, Head>
   readonly authorisations: Map<string, AuthorisationRecord>
   readonly keys: Map<string, KeyRecord>
   readonly recent: RequestRecord[]
+  /** The newest posts, oldest first: their ids are used for good. */
+  readonly posted: EarlierPost[]
   readonly dead: DeadReservation[]
   readonly lastTransfer: bigint
 }
 
 /** Reads the store. Throws {@link LedgerError} `corrupt` where transfers, statement and balances disagree. */
-export async function rebuild(store: Store, recentCount: number): Promise<Rebuilt> {
+export async function rebuild(store: Store, keep: { recent: number; posted: number }): Promise<Rebuilt> {
   const heads = await readStatement(store)
   const accounts = new Map<string, Account>()
   for (const row of await store.query('channels')) accounts.set(text(row.address), emptyAccount(text(row.address)))
@@ -65,7 +75,8 @@ export async function rebuild(store: Store, recentCount: number): Promise<Rebuil
     heads,
     authorisations,
     keys: await readKeys(store),
-    recent: await readRecent(store, recentCount),
+    recent: await readRecent(store, keep.recent),
+    posted: await readPosted(store, keep.posted),
     dead: await readDead(store),
     lastTransfer: (await store.query('lastTransfer'))[0]!.seq as bigint,
   }
@@ -132,6 +143,18 @@ async function readRecent(store: Store, count: number): Promise<RequestRecord[]>
   return (await store.query('recent', count)).map(toRequest)
 }
 
+async function readPosted(store: Store, count: number): Promise<EarlierPost[]> {
+  const rows = await store.query('posted', count)
+  return rows
+    .map(row => ({
+      rid: text(row.rid),
+      channel: text(row.channel),
+      cost: amount(row.cost),
+      receiptHash: Buffer.from(bytes(row.receipt_hash)),
+    }))
+    .reverse()
+}
+
 function toRequest(row: Row): RequestRecord {
   return {
     rid: text(row.rid),
@@ -139,7 +162,7 @@ function toRequest(row: Row): RequestRecord {
     cost: amount(row.cost),
     model: text(row.model),
     worker: text(row.worker),
-    evidence: '',
+    evidence: text(row.evidence),
     usage: JSON.parse(text(row.usage)),
     finish: row.finish === null ? null : text(row.finish),
     at: Number(row.at),

@@ -45,10 +45,11 @@ export const queries = {
   keys: 'SELECT hash, channel, label, created_at FROM api_key',
   claims: 'SELECT channel, amount, root, signature FROM claim ORDER BY channel, amount',
   statement: 'SELECT channel, seq, rid, receipt_hash, cost, spent, prev, hash FROM statement ORDER BY channel, seq',
+  posted: 'SELECT rid, channel, cost, receipt_hash FROM statement ORDER BY at DESC, seq DESC LIMIT ?',
   balances: 'SELECT channel, kind, SUM(amount) AS total FROM transfer GROUP BY channel, kind',
   open: "SELECT t.rid, t.channel, t.amount FROM transfer t WHERE t.kind = 'reserve' AND NOT EXISTS (SELECT 1 FROM transfer e WHERE e.rid = t.rid AND e.kind IN ('post', 'void') AND e.seq > t.seq)",
   lastTransfer: 'SELECT COALESCE(MAX(seq), 0) AS seq FROM transfer',
-  recent: 'SELECT rid, channel, cost, model, worker, usage, finish, at FROM receipt ORDER BY at DESC, rid LIMIT ?',
+  recent: 'SELECT rid, channel, cost, model, worker, evidence, usage, finish, at FROM receipt ORDER BY at DESC, rid LIMIT ?',
   receipt: 'SELECT payload, cost, channel FROM receipt WHERE rid = ?',
   evidence: 'SELECT keyset, quote, at FROM evidence WHERE digest = ?',
 } as const

@@ -1,0 +1,294 @@
+/** Every rule of the ledger: what it takes, and everything it refuses. */
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { type Ledger, openLedger } from '../../src/ledger/index.ts'
+import { utf8 } from '../../src/lib/bytes.ts'
+import { maxNanoton } from '../../src/lib/nanoton.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { channel, codeOf, fund, hold, n, postOf, startMs, temporaryFile } from './support/books.ts'
+
+let clock: ManualClock
+let file: string
+let ledger: Ledger
+
+const open = async () => {
+  ledger = await openLedger({ file, clock })
+}
+const reopen = async () => {
+  await ledger.close()
+  await open()
+}
+const view = () => ledger.account(channel)!
+
+beforeEach(async () => {
+  clock = new ManualClock(startMs)
+  file = temporaryFile()
+  await open()
+  onTestFinished(() => ledger.close())
+})
+
+describe('a reservation', () => {
+  beforeEach(() => fund(ledger, 100))
+
+  test('sets its amount aside', () => {
+    hold(ledger, 'a', 40)
+    expect(view()).toMatchObject({ deposited: 100n, authorised: 100n, spent: 0n, reserved: 40n, available: 60n })
+  })
+
+  test('may take everything that is available', () => {
+    hold(ledger, 'a', 100)
+    expect(view().available).toBe(0n)
+  })
+
+  test('is refused one nanoTON above what is available, and nothing is set aside', () => {
+    expect(codeOf(() => hold(ledger, 'a', 101))).toBe('insufficient-funds')
+    expect(view()).toMatchObject({ reserved: 0n, available: 100n })
+  })
+
+  test('is refused for the largest amount there is', () => {
+    expect(codeOf(() => hold(ledger, 'a', maxNanoton))).toBe('insufficient-funds')
+  })
+
+  test('is refused where spent and reserved together leave too little', async () => {
+    hold(ledger, 'a', 30)
+    await ledger.post(postOf('a', 30))
+    hold(ledger, 'b', 50)
+    expect(codeOf(() => hold(ledger, 'c', 21))).toBe('insufficient-funds')
+    hold(ledger, 'c', 20)
+  })
+
+  test('is refused under an id that is reserved', () => {
+    hold(ledger, 'a', 1)
+    expect(codeOf(() => hold(ledger, 'a', 1))).toBe('duplicate-rid')
+    expect(view().reserved).toBe(1n)
+  })
+
+  test('is refused under an id that was posted', async () => {
+    hold(ledger, 'a', 1)
+    await ledger.post(postOf('a', 1))
+    expect(codeOf(() => hold(ledger, 'a', 1))).toBe('duplicate-rid')
+  })
+
+  test('is refused under an id that was posted before a restart', async () => {
+    hold(ledger, 'a', 1)
+    await ledger.post(postOf('a', 1))
+    await reopen()
+    expect(codeOf(() => hold(ledger, 'a', 1))).toBe('duplicate-rid')
+    expect(view().reserved).toBe(0n)
+  })
+
+  test('is refused on a channel that is not known', () => {
+    expect(codeOf(() => hold(ledger, 'a', 1, { channel: 'EQother' }))).toBe('unknown-channel')
+  })
+
+  test.each([0, 2, 3] as const)('is refused on a channel of status %i', async status => {
+    await fund(ledger, 100, { channel: 'EQother', status })
+    expect(codeOf(() => hold(ledger, 'a', 1, { channel: 'EQother' }))).toBe('channel-not-open')
+    expect(ledger.account('EQother')!.available).toBe(0n)
+  })
+
+  test('is bounded by the deposit where the ceiling is higher, and by the ceiling where the deposit is', async () => {
+    await fund(ledger, 0, { channel: 'EQlow-deposit', deposited: 10, ceiling: 50 })
+    await fund(ledger, 0, { channel: 'EQlow-ceiling', deposited: 50, ceiling: 10 })
+    for (const low of ['EQlow-deposit', 'EQlow-ceiling']) {
+      expect(codeOf(() => hold(ledger, `over ${low}`, 11, { channel: low }))).toBe('insufficient-funds')
+      hold(ledger, `within ${low}`, 10, { channel: low })
+    }
+  })
+
+  test('is freed whole by a void, and a second void changes nothing', () => {
+    hold(ledger, 'a', 40)
+    ledger.void('a')
+    ledger.void('a')
+    ledger.void('never reserved')
+    expect(view()).toMatchObject({ reserved: 0n, available: 100n })
+  })
+
+  test('is freed once it has expired, not before', async () => {
+    hold(ledger, 'a', 40, { expiresAt: startMs + 60_000 })
+    await clock.advance(59_999)
+    expect(view().reserved).toBe(40n)
+    await clock.advance(15_001)
+    expect(view()).toMatchObject({ reserved: 0n, available: 100n })
+    await expect(ledger.post(postOf('a', 1))).rejects.toMatchObject({ code: 'no-reservation' })
+  })
+})
+
+describe('a post', () => {
+  beforeEach(async () => {
+    await fund(ledger, 100)
+    hold(ledger, 'a', 40)
+  })
+
+  test('debits the cost and frees the rest, at once', async () => {
+    const durable = ledger.post(postOf('a', 15))
+    expect(view()).toMatchObject({ spent: 15n, reserved: 0n, available: 85n })
+    await durable
+  })
+
+  test.each([0, 40])('may cost %i of a reservation of 40', async cost => {
+    await ledger.post(postOf('a', cost))
+    expect(view()).toMatchObject({ spent: BigInt(cost), reserved: 0n })
+  })
+
+  test('above its reservation is refused, and the reservation stays', async () => {
+    await expect(ledger.post(postOf('a', 41))).rejects.toMatchObject({ code: 'above-reservation' })
+    expect(view()).toMatchObject({ spent: 0n, reserved: 40n })
+  })
+
+  test('without a reservation is refused', async () => {
+    await expect(ledger.post(postOf('b', 1))).rejects.toMatchObject({ code: 'no-reservation' })
+    ledger.void('a')
+    await expect(ledger.post(postOf('a', 1))).rejects.toMatchObject({ code: 'no-reservation' })
+    expect(view().spent).toBe(0n)
+  })
+
+  test('may be repeated and debits once', async () => {
+    await Promise.all([ledger.post(postOf('a', 15)), ledger.post(postOf('a', 15))])
+    await ledger.post(postOf('a', 15))
+    expect(view()).toMatchObject({ spent: 15n, reserved: 0n })
+  })
+
+  test('may be repeated after a restart and debits once', async () => {
+    await ledger.post(postOf('a', 15))
+    await reopen()
+    await ledger.post(postOf('a', 15))
+    expect(view()).toMatchObject({ spent: 15n, reserved: 0n })
+    await expect(ledger.post(postOf('a', 14))).rejects.toMatchObject({ code: 'conflict' })
+  })
+
+  test.each([
+    ['another cost', postOf('a', 14)],
+    ['another receipt', postOf('a', 15, { receipt: utf8('forged') })],
+  ])('repeated with %s is refused, and the first one stands', async (_, second) => {
+    await ledger.post(postOf('a', 15))
+    await expect(ledger.post(second)).rejects.toMatchObject({ code: 'conflict' })
+    expect(view().spent).toBe(15n)
+    expect((await ledger.receipt('a'))!.receipt.toString()).toBe('receipt of a')
+  })
+
+  test('goes through while the channel is closing: the work was done under a reservation', async () => {
+    ledger.noteChain(channel, { status: 2, deposited: n(100), settled: n(0) })
+    await ledger.post(postOf('a', 15))
+    expect(view()).toMatchObject({ status: 2, spent: 15n, available: 0n })
+  })
+})
+
+describe('what the chain shows', () => {
+  beforeEach(() => fund(ledger, 100))
+
+  test('only rises: status, deposit and settlement of an old answer are left aside', () => {
+    ledger.noteChain(channel, { status: 2, deposited: n(150), settled: n(20) })
+    ledger.noteChain(channel, { status: 1, deposited: n(100), settled: n(10) })
+    expect(view()).toMatchObject({ status: 2, deposited: 150n, settled: 20n })
+  })
+
+  test('counts as spent as far as it was paid out', () => {
+    ledger.noteChain(channel, { status: 1, deposited: n(100), settled: n(30) })
+    expect(view()).toMatchObject({ settled: 30n, spent: 30n, available: 70n })
+  })
+
+  test('is there again after a restart', async () => {
+    ledger.noteChain(channel, { status: 2, deposited: n(150), settled: n(20) })
+    const before = view()
+    await reopen()
+    expect(view()).toEqual(before)
+  })
+
+  test('is refused for a channel that is not known', () => {
+    expect(codeOf(() => ledger.noteChain('EQother', { status: 1, deposited: n(1), settled: n(0) }))).toBe('unknown-channel')
+    expect(ledger.account('EQother')).toBeUndefined()
+    expect(ledger.claimable('EQother')).toBeUndefined()
+  })
+})
+
+describe('an authorisation', () => {
+  beforeEach(() => fund(ledger, 100))
+
+  test('raises the ceiling, and its signature is the one to claim with', async () => {
+    const signature = Buffer.alloc(64, 9)
+    await ledger.authorise(channel, { ceiling: n(120), signature })
+    expect(view().authorised).toBe(120n)
+    expect(ledger.claimable(channel)!.authorisation).toEqual({ ceiling: 120n, signature })
+  })
+
+  test.each([99, 100])('of %i after one of 100 changes nothing', async ceiling => {
+    await ledger.authorise(channel, { ceiling: n(ceiling), signature: Buffer.alloc(64, 9) })
+    expect(view().authorised).toBe(100n)
+    expect(ledger.claimable(channel)!.authorisation!.signature).toEqual(Buffer.alloc(64, 3))
+  })
+
+  test('sent out of order ends at the highest, also after a restart', async () => {
+    const send = (ceiling: number) => ledger.authorise(channel, { ceiling: n(ceiling), signature: Buffer.alloc(64, ceiling) })
+    await Promise.all([send(150), send(130), send(140)])
+    expect(view().authorised).toBe(150n)
+    await reopen()
+    expect(view().authorised).toBe(150n)
+    expect(Buffer.from(ledger.claimable(channel)!.authorisation!.signature)).toEqual(Buffer.alloc(64, 150))
+  })
+
+  test('is refused for a channel that is not known', async () => {
+    await expect(ledger.authorise('EQother', { ceiling: n(1), signature: Buffer.alloc(64) })).rejects.toMatchObject({
+      code: 'unknown-channel',
+    })
+  })
+})
+
+describe('keys, receipts and claims', () => {
+  beforeEach(() => fund(ledger, 100))
+
+  test('a key leads to its channel, also after a restart', async () => {
+    const record = { hash: 'ab'.repeat(32), channel, label: 'laptop', createdAt: startMs }
+    const plain = { hash: 'cd'.repeat(32), channel, createdAt: startMs }
+    await ledger.addKey(record)
+    await ledger.addKey(plain)
+    await reopen()
+    expect(ledger.findKey(record.hash)).toEqual(record)
+    expect(ledger.findKey(plain.hash)).toEqual(plain)
+    expect(ledger.findKey('ef'.repeat(32))).toBeUndefined()
+  })
+
+  test('a key is refused for a channel that is not known', async () => {
+    await expect(ledger.addKey({ hash: 'ab', channel: 'EQother', createdAt: 0 })).rejects.toMatchObject({ code: 'unknown-channel' })
+    expect(ledger.findKey('ab')).toBeUndefined()
+  })
+
+  test('a receipt is there by its id at once, byte for byte, and after a restart', async () => {
+    hold(ledger, 'a', 40)
+    const durable = ledger.post(postOf('a', 15, { receipt: Buffer.from([0, 255, 1]) }))
+    const expected = { receipt: Buffer.from([0, 255, 1]), cost: 15n, channel }
+    expect(await ledger.receipt('a')).toEqual(expected)
+    await durable
+    expect(await ledger.receipt('a')).toEqual(expected)
+    await reopen()
+    expect(await ledger.receipt('a')).toEqual(expected)
+    expect(await ledger.receipt('b')).toBeUndefined()
+  })
+
+  test('the last requests are listed newest first, and the same after a restart', async () => {
+    for (const rid of ['c', 'a', 'b']) {
+      hold(ledger, rid, 10)
+      await ledger.post(postOf(rid, 5, { finish: rid === 'a' ? null : 'length' }))
+      await clock.advance(1)
+    }
+    const before = ledger.recent(10)
+    expect(before.map(({ rid }) => rid)).toEqual(['b', 'a', 'c'])
+    expect(ledger.recent(2)).toEqual(before.slice(0, 2))
+    await reopen()
+    expect(ledger.recent(10)).toEqual(before)
+  })
+
+  test('a claim counts as spent after a restart, so that a restored backup charges nothing twice', async () => {
+    await ledger.noteClaim(channel, { amount: n(60), root: Buffer.alloc(32, 1), claimSignature: Buffer.alloc(64, 2) })
+    await reopen()
+    expect(view()).toMatchObject({ spent: 60n, available: 40n })
+    hold(ledger, 'a', 10)
+    await ledger.post(postOf('a', 10))
+    expect(ledger.claimable(channel)!.spent).toBe(70n)
+  })
+
+  test('a channel opened twice stays as it was', async () => {
+    await ledger.openChannel({ address: channel, terms: '{"other":1}', payerKey: Buffer.alloc(32), payeeKeyId: '' })
+    expect(view()).toMatchObject({ authorised: 100n, deposited: 100n })
+    expect(ledger.channels()).toEqual([{ address: channel, status: 1 }])
+  })
+})
