@@ -262,3 +262,20 @@ export function flipped(bytes: Uint8Array, at: number, mask: number): Buffer {
   copy[at] = copy[at]! ^ mask
   return copy
 }
+
+/** What the worker says to these bytes. Its memory must be empty again when they are no request. */
+export function verdict(bytes: Buffer): EnvelopeErrorCode | 'whole' {
+  const replay = freshReplay()
+  const code = codeOf(() => openRequest(bytes, { replay }))
+  expect(replay.size).toBe(code ? 0 : 1)
+  return code ?? 'whole'
+}
+
+/** `items` in every order that differs from the good one by one swap, one loss or one repetition. */
+export function* disturbed<T>(items: readonly T[]): Generator<T[]> {
+  for (let i = 0; i < items.length; i++) {
+    yield items.toSpliced(i, 1)
+    yield items.toSpliced(i, 0, items[i]!)
+    for (let j = i + 1; j < items.length; j++) yield items.with(i, items[j]!).with(j, items[i]!)
+  }
+}
