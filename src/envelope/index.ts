@@ -17,12 +17,17 @@ export {
   kemX25519,
   kemXWing,
   type OpenAIErrorObject,
+  type OtherUnit,
+  otherUnits,
   type PaddingMode,
   type Price,
   type Random,
   type RequestContext,
   type ResponseEvent,
   type Suite,
+  type TokenClass,
+  tokenClasses,
+  type Unit,
   type Usage,
 } from './types.ts'
-export { costOf, finishOf } from './usage.ts'
+export { costOf, finishOf, paysAtLeast } from './usage.ts'

@@ -13,7 +13,7 @@ import { EnvelopeError } from './errors.ts'
 import { check, encodePlain, exactly, isCount, isText, parsePlain } from './plain-json.ts'
 import { isBase64url, isWeightsDigest } from './request-context.ts'
 import type { Finish, Price, Usage } from './types.ts'
-import { costOf, isAmount, isFinish, plainUsage, sameUsage, toUsage } from './usage.ts'
+import { costOf, isAmount, isFinish, isPriced, plainUsage, sameUsage, toUsage } from './usage.ts'
 
 /** What a worker signed about one request. Digests are lowercase hex. `model`, `weights` and `channel` repeat the request's context. */
 export interface Receipt {
@@ -132,6 +132,7 @@ function verifyStatement(kind: Kind, payload: Uint8Array, publicKey: Uint8Array,
   if (!signatureHolds(signedBytes(kind, json), publicKey, signature)) throw differs('signature')
   const statement = asBadReceipt(() => toStatement(parsePlain(json, 'a statement')))
   for (const member of compared) if (statement[member] !== expected[member]) throw differs(member)
+  if (!isPriced(statement.usage, expected.price)) throw differs('usage')
   const cost = costOf(statement.usage, expected.price)
   if (BigInt(statement.cost) !== cost || cost > BigInt(expected.cap)) throw differs('cost')
   return statement

@@ -97,8 +97,9 @@ export class ResponseSealer {
   /** FINAL. */
   final(finish: Exclude<Finish, 'error'>, usage: Usage): Buffer {
     const content = encodeResponseFinal({ finish, usage })
+    this.#expect(['head'])
     this.#count(usage)
-    this.#step(['head'], 'last')
+    this.#stage = 'last'
     this.#finish = finish
     return this.#emit(this.#cipher.seal(frame.final, content, this.#cell))
   }
@@ -106,8 +107,9 @@ export class ResponseSealer {
   /** ERROR, in place of HEAD or of FINAL. `status` is 4xx or 5xx. */
   error(status: number, error: OpenAIErrorObject, usage: Usage): Buffer {
     const content = encodeResponseError({ status, error, usage })
+    this.#expect(['preamble', 'head'])
     this.#count(usage)
-    this.#step(['preamble', 'head'], 'last')
+    this.#stage = 'last'
     return this.#emit(this.#cipher.seal(frame.error, content, this.#cell))
   }
 
@@ -118,8 +120,13 @@ export class ResponseSealer {
   }
 
   #step(from: readonly Stage[], to: Stage): void {
-    if (!from.includes(this.#stage)) throw new EnvelopeError('misuse', `this frame cannot follow (${this.#stage})`)
+    this.#expect(from)
     this.#stage = to
+  }
+
+  /** Before {@link #count}: a call that is refused leaves nothing behind that a later receipt would sign. */
+  #expect(from: readonly Stage[]): void {
+    if (!from.includes(this.#stage)) throw new EnvelopeError('misuse', `this frame cannot follow (${this.#stage})`)
   }
 
   #count(usage: Usage): void {

@@ -8,21 +8,20 @@ export const kemXWing = 0x647a
 /** HPKE's number of DHKEM(X25519, HKDF-SHA256), for callers whose runtime has no ML-KEM. */
 export const kemX25519 = 0x0020
 
-/** Token counts, disjoint: `prompt` without `cached`, `completion` without `reasoning`. Each a safe integer from 0. */
-export interface Usage {
-  readonly prompt: number
-  readonly cached: number
-  readonly completion: number
-  readonly reasoning: number
-}
+/** Classes of tokens, counted apart: every usage and every price has these four. */
+export const tokenClasses = ['prompt', 'cached', 'completion', 'reasoning'] as const
+/** What is sold otherwise than by the token. A price names those that it has a price for, and a usage names no other. */
+export const otherUnits = ['images', 'characters', 'seconds'] as const
 
-/** What the payer pays per class, nanoTON per 10^6 tokens, as decimal strings. */
-export interface Price {
-  readonly prompt: string
-  readonly cached: string
-  readonly completion: string
-  readonly reasoning: string
-}
+export type TokenClass = (typeof tokenClasses)[number]
+export type OtherUnit = (typeof otherUnits)[number]
+export type Unit = TokenClass | OtherUnit
+
+/** Counts, disjoint: `prompt` without `cached`, `completion` without `reasoning`; a unit that is not named counts 0. Each a safe integer from 0. */
+export type Usage = Readonly<Record<TokenClass, number>> & Readonly<Partial<Record<OtherUnit, number>>>
+
+/** What the payer pays per unit, nanoTON per 10^6 of it, as decimal strings. */
+export type Price = Readonly<Record<TokenClass, string>> & Readonly<Partial<Record<OtherUnit, string>>>
 
 /** How the sizes of sealed frames are hidden (spec, "Padding"). */
 export type PaddingMode = 'off' | 'cells' | 'steady'

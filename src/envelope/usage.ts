@@ -1,24 +1,32 @@
-/** Usage and price: four classes of tokens, counted apart, and what they cost together (spec, "Usage, price, cost"). */
+/** Usage and price: four classes of tokens and other units, counted apart, and what they cost together (spec, "Usage, price, cost"). */
 import { parseNanoton } from '../lib/nanoton.ts'
 import { EnvelopeError } from './errors.ts'
 import { check, exactly, isCount } from './plain-json.ts'
-import type { Finish, Price, Usage } from './types.ts'
+import { type Finish, type OtherUnit, otherUnits, type Price, type TokenClass, tokenClasses, type Unit, type Usage } from './types.ts'
 
-export const classes = ['prompt', 'cached', 'completion', 'reasoning'] as const
+const units: readonly Unit[] = [...tokenClasses, ...otherUnits]
 
 const perPrice = 1_000_000n
 
 /**
  * ceil(Σ usage × price / 10^6) in nanoTON: summed exactly, rounded up once. Throws `misuse` for a count that is not an
- * integer from 0, and `NanotonError` for a price that is not an amount.
+ * integer from 0 or a unit that has no price, and `NanotonError` for a price that is not an amount.
  */
 export function costOf(usage: Usage, price: Price): bigint {
   let millionths = 0n
-  for (const name of classes) {
-    if (!isCount(usage[name])) throw new EnvelopeError('misuse', `usage.${name} is not a count`, { member: name })
-    millionths += BigInt(usage[name]) * parseNanoton(price[name])
+  for (const unit of units) {
+    const count = usage[unit]
+    if (count === undefined && !isTokenClass(unit)) continue
+    if (!isCount(count)) throw new EnvelopeError('misuse', `usage.${unit} is not a count`, { member: unit })
+    const unitPrice = price[unit]
+    if (unitPrice === undefined) throw new EnvelopeError('misuse', `usage.${unit} has no price`, { member: unit })
+    millionths += BigInt(count) * parseNanoton(unitPrice)
   }
   return (millionths + perPrice - 1n) / perPrice
+}
+
+function isTokenClass(unit: Unit): boolean {
+  return (tokenClasses as readonly Unit[]).includes(unit)
 }
 
 /** The finish that an engine's `finish_reason` stands for; one we do not know counts as `stop`. */
@@ -54,36 +62,61 @@ export function isAmount(value: unknown): value is string {
   }
 }
 
-/** Reads `{prompt, cached, completion, reasoning}` counts. Throws `malformed`. */
+/** Reads counts. Throws `malformed`. */
 export function toUsage(value: unknown): Usage {
-  const { prompt, cached, completion, reasoning } = exactly(value, classes, 'usage')
-  check(isCount(prompt), 'prompt', 'usage')
-  check(isCount(cached), 'cached', 'usage')
-  check(isCount(completion), 'completion', 'usage')
-  check(isCount(reasoning), 'reasoning', 'usage')
-  return { prompt, cached, completion, reasoning }
+  return toUnits(value, isCount, 'usage')
 }
 
-/** Reads prices of the four classes. Throws `malformed`. */
+/** Reads prices. Throws `malformed`. */
 export function toPrice(value: unknown): Price {
-  const { prompt, cached, completion, reasoning } = exactly(value, classes, 'price')
-  check(isAmount(prompt), 'prompt', 'price')
-  check(isAmount(cached), 'cached', 'price')
-  check(isAmount(completion), 'completion', 'price')
-  check(isAmount(reasoning), 'reasoning', 'price')
-  return { prompt, cached, completion, reasoning }
+  return toUnits(value, isAmount, 'price')
 }
 
 /** The counts alone, in the order of the wire. */
 export function plainUsage(usage: Usage): Usage {
-  return { prompt: usage.prompt, cached: usage.cached, completion: usage.completion, reasoning: usage.reasoning }
+  const { prompt, cached, completion, reasoning } = usage
+  const others: Partial<Record<OtherUnit, number>> = {}
+  for (const unit of otherUnits) if (usage[unit] !== undefined) others[unit] = usage[unit]
+  return { prompt, cached, completion, reasoning, ...others }
 }
 
 /** Whether no count of `later` is below that of `earlier`. */
 export function neverFalls(earlier: Usage, later: Usage): boolean {
-  return classes.every(name => later[name] >= earlier[name])
+  return units.every(unit => (later[unit] ?? 0) >= (earlier[unit] ?? 0))
 }
 
 export function sameUsage(a: Usage, b: Usage): boolean {
-  return classes.every(name => a[name] === b[name])
+  return units.every(unit => (a[unit] ?? 0) === (b[unit] ?? 0))
+}
+
+/** Whether `usage` names only units that `price` has a price for. */
+export function isPriced(usage: Usage, price: Price): boolean {
+  return otherUnits.every(unit => usage[unit] === undefined || price[unit] !== undefined)
+}
+
+/** Whether `price` pays at least `offer` for every unit that the offer names. */
+export function paysAtLeast(price: Price, offer: Price): boolean {
+  return units.every(unit => offer[unit] === undefined || (price[unit] !== undefined && BigInt(price[unit]) >= BigInt(offer[unit])))
+}
+
+/** An object with the four token classes and any of the other units, and nothing else. */
+function toUnits<T>(
+  value: unknown,
+  is: (value: unknown) => value is T,
+  what: string,
+): Record<TokenClass, T> & Partial<Record<OtherUnit, T>> {
+  const named = typeof value === 'object' && value !== null ? otherUnits.filter(unit => Object.hasOwn(value, unit)) : []
+  const object = exactly(value, [...tokenClasses, ...named], what)
+  const { prompt, cached, completion, reasoning } = object
+  check(is(prompt), 'prompt', what)
+  check(is(cached), 'cached', what)
+  check(is(completion), 'completion', what)
+  check(is(reasoning), 'reasoning', what)
+  const others: Partial<Record<OtherUnit, T>> = {}
+  for (const unit of named) {
+    const count = object[unit]
+    check(is(count), unit, what)
+    others[unit] = count
+  }
+  return { prompt, cached, completion, reasoning, ...others }
 }
