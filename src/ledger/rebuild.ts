@@ -49,7 +49,9 @@ export async function rebuild(store: Store, keep: { recent: number; posted: numb
   const heads = await readStatement(store)
   const accounts = new Map<string, Account>()
   for (const row of await store.query('channels')) accounts.set(text(row.address), emptyAccount(text(row.address)))
-  await checkBalances(store, heads)
+  const dead = await readDead(store)
+  await checkBalances(store, heads, dead)
+  await checkReceipts(store)
   for (const [channel, head] of heads) {
     if (!accounts.has(channel)) throw corrupt(`the statement names a channel ${channel} that was never opened`)
     accounts.set(channel, { ...accounts.get(channel)!, spent: head.spent })
@@ -77,7 +79,7 @@ export async function rebuild(store: Store, keep: { recent: number; posted: numb
     keys: await readKeys(store),
     recent: await readRecent(store, keep.recent),
     posted: await readPosted(store, keep.posted),
-    dead: await readDead(store),
+    dead,
     lastTransfer: (await store.query('lastTransfer'))[0]!.seq as bigint,
   }
 }
@@ -112,16 +114,29 @@ async function readStatement(store: Store): Promise<Map<string, Head>> {
   return heads
 }
 
-/** The posted transfers of a channel are the costs in its statement. */
-async function checkBalances(store: Store, heads: ReadonlyMap<string, Head>): Promise<void> {
+/** The posted transfers of a channel are the costs in its statement, and what was reserved was posted, freed, or is still open. */
+async function checkBalances(store: Store, heads: ReadonlyMap<string, Head>, dead: readonly DeadReservation[]): Promise<void> {
   const posted = new Map<string, bigint>()
-  for (const row of await store.query('balances')) if (row.kind === 'post') posted.set(text(row.channel), row.total as bigint)
+  const aside = new Map<string, bigint>()
+  const sum = (sums: Map<string, bigint>, channel: string, moved: bigint) => sums.set(channel, (sums.get(channel) ?? 0n) + moved)
+  for (const row of await store.query('balances')) {
+    const total = amount(row.total)
+    if (row.kind === 'post') sum(posted, text(row.channel), total)
+    sum(aside, text(row.channel), row.kind === 'reserve' ? total : -total)
+  }
   const costs = new Map<string, bigint>()
-  for (const row of await store.query('statement'))
-    costs.set(text(row.channel), (costs.get(text(row.channel)) ?? 0n) + (row.cost as bigint))
+  for (const row of await store.query('statement')) sum(costs, text(row.channel), amount(row.cost))
   for (const channel of new Set([...posted.keys(), ...costs.keys(), ...heads.keys()])) {
     if ((posted.get(channel) ?? 0n) !== (costs.get(channel) ?? 0n)) throw corrupt(`transfers and statement of ${channel} disagree`)
   }
+  for (const { channel, amount: open } of dead) sum(aside, channel, -open)
+  for (const [channel, left] of aside) if (left !== 0n) throw corrupt(`the reservations of ${channel} do not add up`)
+}
+
+/** Every entry's receipt is there, with the bytes that were charged for. */
+async function checkReceipts(store: Store): Promise<void> {
+  const [bad] = await store.query('badReceipt')
+  if (bad) throw corrupt(`the receipt of entry ${bad.seq} of ${bad.channel} is missing or was changed`)
 }
 
 async function readKeys(store: Store): Promise<Map<string, KeyRecord>> {

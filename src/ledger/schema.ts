@@ -48,6 +48,8 @@ export const queries = {
   posted: 'SELECT rid, channel, cost, receipt_hash FROM statement ORDER BY at DESC, seq DESC LIMIT ?',
   balances: 'SELECT channel, kind, SUM(amount) AS total FROM transfer GROUP BY channel, kind',
   open: "SELECT t.rid, t.channel, t.amount FROM transfer t WHERE t.kind = 'reserve' AND NOT EXISTS (SELECT 1 FROM transfer e WHERE e.rid = t.rid AND e.kind IN ('post', 'void') AND e.seq > t.seq)",
+  badReceipt:
+    'SELECT s.channel, s.seq FROM statement s LEFT JOIN receipt r ON r.rid = s.rid AND r.channel = s.channel AND r.cost = s.cost AND sha256(r.payload) = s.receipt_hash WHERE r.rid IS NULL ORDER BY s.channel, s.seq LIMIT 1',
   lastTransfer: 'SELECT COALESCE(MAX(seq), 0) AS seq FROM transfer',
   recent: 'SELECT rid, channel, cost, model, worker, evidence, usage, finish, at FROM receipt ORDER BY at DESC, rid LIMIT ?',
   receipt: 'SELECT payload, cost, channel FROM receipt WHERE rid = ?',

@@ -1,5 +1,6 @@
 /** SQLite, synchronously: opened for one process alone, in WAL mode, synced at every commit. Runs inside the writer thread. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { sha256 } from '../lib/bytes.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import { LedgerError } from './errors.ts'
 import { indexes, migrations, type QueryName, queries, type Row, type StatementName, statements, type Value, type Write } from './schema.ts'
@@ -29,6 +30,7 @@ export class SqliteStore {
     if (synchronous !== 2 || journal !== 'wal')
       throw new LedgerError('not-durable', `the store syncs with level ${synchronous} in mode ${journal}`)
     this.#migrate()
+    this.#db.function('sha256', { deterministic: true }, value => (value instanceof Uint8Array ? sha256(value) : null))
   }
 
   #migrate(): void {

@@ -5,13 +5,14 @@ import { utf8 } from '../../src/lib/bytes.ts'
 import { maxNanoton } from '../../src/lib/nanoton.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { channel, codeOf, fund, hold, n, postOf, startMs, temporaryFile } from './support/books.ts'
+import { inlineStore } from './support/stores.ts'
 
 let clock: ManualClock
 let file: string
 let ledger: Ledger
 
 const open = async () => {
-  ledger = await openLedger({ file, clock })
+  ledger = await openLedger({ file, clock, store: inlineStore(file) })
 }
 const reopen = async () => {
   await ledger.close()
