@@ -1,0 +1,108 @@
+/** One good sample of everything that attestation reads, issued by an authority of our own; tests break one thing of it at a time. */
+import {
+  type CollateralParts,
+  encodeKeyset,
+  type Facts,
+  type Keyset,
+  loadCollateral,
+  parseQuote,
+  reportData,
+  verifyQuote,
+} from '../../../src/attestation/index.ts'
+import { sha256, toBase64, toHex } from '../../../src/lib/bytes.ts'
+import { type QuoteRequest, SoftwareQuotingAuthority } from '../../../src/tee/index.ts'
+import { seededRandom } from '../../tee/support/seeded-random.ts'
+
+export const day = 24 * 60 * 60 * 1000
+export const now = Date.UTC(2026, 5, 1, 12)
+export const authority = SoftwareQuotingAuthority.create({ now, random: seededRandom('attestation') })
+/** Somebody else with the same tools: all of theirs is well formed, and none of it is ours. */
+export const stranger = SoftwareQuotingAuthority.create({ now, random: seededRandom('stranger') })
+
+/** Verifies a quote of `quoteBy` with the collateral of `collateralBy`, under the root of the good authority unless another is given. */
+export function judge(o: {
+  by?: SoftwareQuotingAuthority
+  quoteBy?: SoftwareQuotingAuthority
+  collateralBy?: SoftwareQuotingAuthority
+  request?: QuoteRequest
+  quote?: Uint8Array
+  parts?: Partial<CollateralParts>
+  root?: Uint8Array
+  at?: number
+  loadAt?: number
+}): Facts {
+  const by = o.by ?? authority
+  const at = o.at ?? now
+  const parts = { ...(o.collateralBy ?? by).collateral(now), ...o.parts }
+  const collateral = loadCollateral(parts, o.loadAt ?? at, o.root ?? authority.rootDer)
+  return verifyQuote(parseQuote(o.quote ?? (o.quoteBy ?? by).issueQuote(o.request)), collateral, at)
+}
+
+/** A copy with the byte at `offset` changed by `mask`. */
+export function flipped(bytes: Uint8Array, offset: number, mask = 0xff): Buffer {
+  const copy = Buffer.from(bytes)
+  copy[offset]! ^= mask
+  return copy
+}
+
+export function publicKey(label: string, size: number): Buffer {
+  return Buffer.concat(Array.from({ length: Math.ceil(size / 32) }, (_, index) => sha256(Buffer.from(`${label} ${index}`)))).subarray(
+    0,
+    size,
+  )
+}
+
+export const kidOf = (key: Uint8Array) => toHex(sha256(key).subarray(0, 8))
+
+const [sealing, hybrid, receipt] = [publicKey('sealing', 32), publicKey('hybrid', 1216), publicKey('receipt', 32)]
+
+export const goodKeyset: Keyset = {
+  worker: 'worker-1',
+  not_after: now + 7 * day,
+  hpke: [
+    { kid: kidOf(hybrid), kem: 0x647a, public_key: toBase64(hybrid) },
+    { kid: kidOf(sealing), kem: 0x20, public_key: toBase64(sealing) },
+  ],
+  receipt: { kid: kidOf(receipt), public_key: toBase64(receipt) },
+  models: [
+    {
+      id: 'small',
+      weights_digest: `sha256:${'ab'.repeat(32)}`,
+      context_length: 4096,
+      offer: { prompt: '100', cached: '10', completion: '400', reasoning: '400' },
+    },
+    {
+      id: 'large',
+      weights_digest: null,
+      context_length: 8192,
+      offer: { prompt: '200', cached: '20', completion: '800', reasoning: '800' },
+    },
+  ],
+  software: { image_digest: `sha256:${'cd'.repeat(32)}`, version: '1.0.0' },
+}
+
+export const goodNonce = sha256(Buffer.from('a nonce'))
+
+/** The document that a worker with this keyset answers to a nonce. Its REPORTDATA is right unless another is given. */
+export function evidenceOf(
+  o: {
+    by?: SoftwareQuotingAuthority
+    keyset?: Keyset
+    keysetBytes?: Buffer
+    nonce?: Buffer
+    gpuEvidence?: Buffer | null
+    body?: QuoteRequest['body']
+  } = {},
+) {
+  const nonce = o.nonce ?? goodNonce
+  const keyset = o.keysetBytes ?? encodeKeyset(o.keyset ?? goodKeyset)
+  const gpuEvidence = o.gpuEvidence ?? null
+  const quote = (o.by ?? authority).issueQuote({ body: { reportData: reportData(nonce, keyset, gpuEvidence), ...o.body } })
+  return {
+    version: 1,
+    nonce: toHex(nonce),
+    keyset: toBase64(keyset),
+    gpu_evidence: gpuEvidence && toBase64(gpuEvidence),
+    tee: { type: 'tdx', quote: toBase64(quote) },
+  }
+}
