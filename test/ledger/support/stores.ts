@@ -6,10 +6,14 @@ import { SqliteStore } from '../../../src/ledger/sqlite.ts'
 /** SQLite in this thread: the same rows, without starting a thread for each of many short lives. */
 export function inlineStore(file: string): Store {
   const sqlite = new SqliteStore(file)
+  let open = true
   return {
     apply: async batch => sqlite.apply(batch),
     query: async (name, ...parameters) => sqlite.all(name, parameters),
-    close: async () => sqlite.close(),
+    close: async () => {
+      if (open) sqlite.close()
+      open = false
+    },
   }
 }
 
