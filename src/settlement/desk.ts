@@ -83,7 +83,10 @@ export class Desk {
     }
   }
 
-  /** A new API key on the channel these terms lead to. Channel, authorization and key are durable when it returns. Throws {@link SettlementError}. */
+  /**
+   * A new API key on the channel these terms lead to, for a ceiling above all that were signed before. Channel, authorization
+   * and key are durable when it returns. Throws {@link SettlementError}.
+   */
   async createKey(request: {
     terms: WireTerms
     payer_key: string
@@ -94,11 +97,12 @@ export class Desk {
     const terms = this.#acceptTerms(request.terms)
     const payerKey = parsePayerKey(request.payer_key)
     const address = derive(terms, payerKey, payeeKey)
-    const ceiling = parseNanoton(request.ceiling)
+    const ceiling = parseCeiling(request.ceiling)
     const signature = Buffer.from(request.signature, 'hex')
     this.#verify(payerKey, { chain: chainId, channel: address, ceiling }, signature)
 
     const channel = address.toString()
+    this.#refuseOld(channel, ceiling)
     const state = await this.#readFunded(channel)
     const payeeKeyId = Buffer.from(payeeKey).toString('hex')
     await ledger.openChannel({ address: channel, terms: JSON.stringify(request.terms), payerKey: Buffer.from(payerKey), payeeKeyId })
@@ -125,7 +129,7 @@ export class Desk {
       payee,
       challengePeriod: wire.challenge_period,
       openUntil: wire.open_until,
-      salt: BigInt(wire.salt),
+      salt: parseSalt(wire.salt),
     }
   }
 
@@ -137,8 +141,17 @@ export class Desk {
     }
   }
 
+  /** Every settlement publishes an authorization, and the terms beside it: one that is not newer than all known may come from anybody. */
+  #refuseOld(channel: string, ceiling: Nanoton): void {
+    const known = this.#options.ledger.account(channel)
+    if (known && ceiling <= known.authorised)
+      throw new SettlementError('bad-request', `the ceiling must be above ${known.authorised} nanoTON, which were signed for already`, {
+        param: 'ceiling',
+      })
+  }
+
   async #readFunded(channel: string): Promise<ChannelState> {
-    const { chain, minimumDeposit } = this.#options
+    const { ledger, chain, minimumDeposit } = this.#options
     let state: ChannelState | undefined
     try {
       state = await chain.readChannel(channel)
@@ -148,6 +161,11 @@ export class Desk {
     if (state?.status !== channelStatus.open) throw new SettlementError('not-funded', 'the channel is not open on the chain')
     if (state.deposited < minimumDeposit)
       throw new SettlementError('not-funded', `the channel holds less than the minimum of ${minimumDeposit} nanoTON`)
+    // Then the ledger was lost, and with it which of the published authorizations is the newest.
+    if (state.settled > 0n && !ledger.account(channel))
+      throw new SettlementError('bad-request', 'the channel was charged before, but is not known here: close it and open another', {
+        param: 'terms',
+      })
     return state
   }
 }
@@ -167,6 +185,22 @@ function parseAddress(text: string, param: string): Address {
     return Address.parse(text)
   } catch (cause) {
     throw new SettlementError('bad-request', 'not a TON address', { param, cause })
+  }
+}
+
+function parseCeiling(text: string): Nanoton {
+  try {
+    return parseNanoton(text)
+  } catch (cause) {
+    throw new SettlementError('bad-request', 'not an amount of nanoTON', { param: 'ceiling', cause })
+  }
+}
+
+function parseSalt(text: string): bigint {
+  try {
+    return BigInt(text)
+  } catch (cause) {
+    throw new SettlementError('bad-request', 'not a number', { param: 'terms.salt', cause })
   }
 }
 
