@@ -13,6 +13,14 @@ import type { Nanoton } from '../lib/nanoton.ts'
 import { channelStatus, type SettlementOrder, signClaim } from '../payment-channel/index.ts'
 import type { ChainPort } from './ports.ts'
 
+/** So many channels in a row that cannot be read are a chain that cannot be read. */
+const mostFailures = 3
+
+interface Due {
+  readonly unclaimed: bigint
+  readonly closing: boolean
+}
+
 export interface SettlementOptions {
   readonly ledger: Ledger
   readonly chain: ChainPort
@@ -48,11 +56,13 @@ export class Settlement {
     await this.#running
   }
 
-  /** Settles all that was spent, however little. Throws where the chain does not take it. */
+  /** Settles all that was spent, however little. Throws where the chain cannot be read or reached; what became of each claim is logged. */
   async settleAll(): Promise<void> {
     await this.#serialise(async () => {
-      await this.#refresh()
-      await this.#settle(() => true)
+      const unread = await this.#refresh()
+      await this.#settle(unread, () => true)
+      const [failure] = unread.values()
+      if (unread.size > 0) throw failure
     })
   }
 
@@ -65,8 +75,8 @@ export class Settlement {
   async #round(): Promise<void> {
     try {
       await this.#serialise(async () => {
-        await this.#refresh()
-        await this.#settle(({ unclaimed, closing }) => unclaimed >= this.#options.threshold || closing)
+        const unread = await this.#refresh()
+        await this.#settle(unread, ({ unclaimed, closing }) => unclaimed >= this.#options.threshold || closing)
       })
     } catch (error) {
       this.#options.logger.warn({ cause: messageOf(error) }, 'the chain was not read or settled; it is tried again')
@@ -80,18 +90,30 @@ export class Settlement {
     return next
   }
 
-  async #refresh(): Promise<void> {
-    const { ledger, chain } = this.#options
+  /** Reads the channels; those that could not be read are returned with what was thrown, and hold up no other. Throws where none can be. */
+  async #refresh(): Promise<ReadonlyMap<string, unknown>> {
+    const { ledger, chain, logger } = this.#options
+    const unread = new Map<string, unknown>()
+    let inARow = 0
     for (const { address } of ledger.channels()) {
-      const state = await chain.readChannel(address)
-      if (state) ledger.noteChain(address, { status: state.status, deposited: state.deposited, settled: state.settled })
+      try {
+        const state = await chain.readChannel(address)
+        if (state) ledger.noteChain(address, { status: state.status, deposited: state.deposited, settled: state.settled })
+        inARow = 0
+      } catch (error) {
+        if (++inARow === mostFailures) throw error
+        logger.warn({ channel: address, cause: messageOf(error) }, 'a channel was not read; it is tried again')
+        unread.set(address, error)
+      }
     }
+    return unread
   }
 
-  async #settle(worth: (due: { unclaimed: bigint; closing: boolean }) => boolean): Promise<void> {
+  async #settle(unread: ReadonlyMap<string, unknown>, worth: (due: Due) => boolean): Promise<void> {
     const { ledger, chain, logger } = this.#options
     const due: SettlementOrder[] = []
     for (const { address, status } of ledger.channels()) {
+      if (unread.has(address)) continue
       const claimable = ledger.claimable(address)
       if (!claimable?.authorisation || (status !== channelStatus.open && status !== channelStatus.closing)) continue
       const unclaimed: bigint = claimable.spent - claimable.settled
