@@ -1,74 +1,80 @@
 /** `POST /v1/chat/completions` as this engine takes it. What it does not know passes unread; what it cannot do is refused by name. */
+import type { GbnfJsonSchema } from 'node-llama-cpp'
 import { z } from 'zod'
-import { EngineError } from './errors.ts'
+import { anyObject, lowerSchema } from './json-schema.ts'
+import { badMember, count, type Delivery, readBody, readDelivery, readSampling, type Sampling, sharedMembers } from './members.ts'
 
 const text = z.string().max(1_000_000)
-const content = z.union([text, z.array(z.looseObject({ type: z.literal('text', 'only text parts can be read by this model'), text }))])
+const part = z.looseObject({ type: z.literal('text', 'only text parts can be read by this model'), text })
 const message = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
-  content: content.nullish(),
+  content: z.union([text, z.array(part).min(1)]).nullish(),
 })
-const count = z.int().min(1)
+const format = z.discriminatedUnion('type', [
+  z.looseObject({ type: z.literal('text') }),
+  z.looseObject({ type: z.literal('json_object') }),
+  z.looseObject({
+    type: z.literal('json_schema'),
+    json_schema: z.looseObject({
+      name: z.string().regex(/^[\w-]{1,64}$/, 'a name of 1 to 64 letters, digits, _ and -'),
+      schema: z.unknown(),
+    }),
+  }),
+])
 
 const schema = z.looseObject({
-  model: z.string(),
+  ...sharedMembers,
   messages: z.array(message).min(1).max(1024),
   tools: z
     .array(z.looseObject({ type: z.literal('function') }))
     .max(128)
     .nullish(),
-  stream: z.boolean().nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish(), continuous_usage_stats: z.boolean().nullish() }).nullish(),
   max_tokens: count.nullish(),
   max_completion_tokens: count.nullish(),
-  temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().gt(0).max(1).nullish(),
-  seed: z.int().nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
-  n: z.literal(1, 'this engine makes one answer at a time').nullish(),
-  response_format: z.looseObject({ type: z.literal('text', 'this engine has no grammars yet') }).nullish(),
-  logprobs: z.literal(false, 'this engine gives no log probabilities').nullish(),
+  response_format: format.nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().min(0).max(20).nullish(),
 })
 
-export interface ChatRequest {
-  readonly model: string
-  readonly messages: readonly unknown[]
+export interface ChatRequest extends Delivery {
+  readonly messages: readonly object[]
   readonly tools: readonly unknown[]
-  readonly stream: boolean
-  readonly includeUsage: boolean
-  /** vLLM's extension: running usage in every chunk. */
-  readonly continuousUsage: boolean
   readonly maxTokens: number | undefined
-  readonly temperature: number
-  readonly topP: number
-  readonly seed: number | undefined
-  readonly stops: readonly string[]
+  readonly sampling: Sampling
+  /** What each answer must be; undefined for free text. */
+  readonly jsonSchema: GbnfJsonSchema | undefined
 }
 
 /** Checks a parsed body. Throws {@link EngineError} `invalid-request`. */
 export function readChatRequest(body: unknown): ChatRequest {
-  const parsed = schema.safeParse(body)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    const param = issue?.path.join('.')
-    throw new EngineError(
-      'invalid-request',
-      param ? `'${param}': ${issue!.message}` : 'The body must be a JSON object.',
-      param ? { param } : {},
-    )
-  }
-  const { data } = parsed
+  const data = readBody(schema, body)
+  if (data.top_logprobs != null && !data.logprobs) throw badMember('top_logprobs', "only with 'logprobs': true")
+  const tools = data.tools ?? []
+  const jsonSchema = readFormat(data.response_format)
+  // A grammar lets no tool call through.
+  if (jsonSchema && tools.length > 0) throw badMember('response_format', "this engine cannot hold an answer to it where 'tools' are given")
   return {
-    model: data.model,
-    messages: data.messages,
-    tools: data.tools ?? [],
-    stream: data.stream ?? false,
-    includeUsage: data.stream_options?.include_usage ?? false,
-    continuousUsage: data.stream_options?.continuous_usage_stats ?? false,
+    ...readDelivery(data),
+    messages: data.messages.map(plain),
+    tools,
     maxTokens: data.max_completion_tokens ?? data.max_tokens ?? undefined,
-    temperature: data.temperature ?? 1,
-    topP: data.top_p ?? 1,
-    seed: data.seed ?? undefined,
-    stops: (typeof data.stop === 'string' ? [data.stop] : (data.stop ?? [])).filter(stop => stop !== ''),
+    sampling: readSampling(data, data.logprobs ? (data.top_logprobs ?? 0) : undefined),
+    jsonSchema,
   }
+}
+
+/** Not every chat template knows the newer role, or content in parts. */
+function plain(given: z.infer<typeof message>): object {
+  const { role, content } = given
+  return {
+    ...given,
+    role: role === 'developer' ? 'system' : role,
+    ...(Array.isArray(content) ? { content: content.map(item => item.text).join('') } : {}),
+  }
+}
+
+function readFormat(given: z.infer<typeof format> | null | undefined): GbnfJsonSchema | undefined {
+  if (given?.type === 'json_object') return anyObject
+  if (given?.type !== 'json_schema') return undefined
+  return given.json_schema.schema == null ? anyObject : lowerSchema(given.json_schema.schema)
 }

@@ -1,73 +1,179 @@
-/** One answer, piece by piece. Counts are exact: prompt tokens as evaluated, completion tokens as sampled, the end-of-turn token not among them. */
+/** One choice, piece by piece. Counts are exact: completion tokens as sampled, the end-of-turn token not among them. */
 import { randomInt } from 'node:crypto'
-import type { Token } from 'node-llama-cpp'
-import type { ChatRequest } from './chat-request.ts'
+import type { LlamaContextSequence, LlamaGrammar, SequenceEvaluateOptions, Token } from 'node-llama-cpp'
+import { LlamaGrammarEvaluationState } from 'node-llama-cpp'
 import { EngineError } from './errors.ts'
+import { HeldLogprobs, rate, type TokenLogprob } from './logprobs.ts'
+import { badMember, type Sampling } from './members.ts'
 import type { Model } from './model.ts'
 import { LetterBuffer, TextFilter } from './text-filter.ts'
 
 export interface Piece {
   /** Text to send now; may be empty while a letter or a stop string is unfinished. */
   readonly text: string
+  /** Of the tokens whose text has been sent with this piece; empty where none were asked for. */
+  readonly logprobs: readonly TokenLogprob[]
   /** Tokens sampled so far. */
   readonly completionTokens: number
+  /** Only in the last piece. */
   readonly finish: 'stop' | 'length' | undefined
 }
 
-export interface Generation {
-  readonly promptTokens: number
-  /** Ends when the answer does, or when `signal` is aborted; the sequence is free again when it has ended. */
-  pieces(signal: AbortSignal): AsyncGenerator<Piece, void, void>
+export interface Task {
+  readonly prompt: readonly Token[]
+  /** Tokens whose text the answer goes on from, so that its first space stays; empty where it begins anew. */
+  readonly before: readonly Token[]
+  /** The most tokens that may be sampled. */
+  readonly limit: number
+  readonly sampling: Sampling
+  /** Tells one choice from the others of a request. */
+  readonly variant: number
+  readonly grammar: LlamaGrammar | undefined
 }
 
-/** Prepares an answer. Throws {@link EngineError} `context-length-exceeded` or `invalid-request`. */
-export function prepare(model: Model, request: ChatRequest): Generation {
-  const prompt = model.tokenize(request)
-  const room = model.info.contextLength - prompt.length
+/** How many tokens of a prompt are read in one go: one who goes away meanwhile is noticed in between. */
+const readAtOnce = 128
+
+/** How many tokens an answer to `prompt` may have. Throws {@link EngineError} `context-length-exceeded`. */
+export function limitFor(model: Model, prompt: readonly Token[], asked: number | undefined, param: string): number {
+  const { contextLength } = model.info
+  const room = contextLength - prompt.length
   if (room < 1) {
     throw new EngineError(
       'context-length-exceeded',
-      `This model's maximum context length is ${model.info.contextLength} tokens; the messages take ${prompt.length}.`,
-      { param: 'messages' },
+      `This model's maximum context length is ${contextLength} tokens; the ${param} take ${prompt.length}.`,
+      { param },
     )
   }
-  const limit = Math.min(request.maxTokens ?? room, room)
-  return { promptTokens: prompt.length, pieces: signal => generate(model, request, prompt, limit, signal) }
+  return Math.min(asked ?? room, room)
 }
 
-async function* generate(
-  model: Model,
-  request: ChatRequest,
-  prompt: Token[],
-  limit: number,
-  signal: AbortSignal,
-): AsyncGenerator<Piece, void, void> {
+/** Throws {@link EngineError} `invalid-request` for a bias of a token that cannot have one here. */
+export function checkBias(model: Model, { logitBias }: Sampling): void {
+  for (const token of logitBias.keys()) {
+    if (token >= model.vocabularySize) throw badMember('logit_bias', `this model's tokens are 0 to ${model.vocabularySize - 1}`)
+    if (model.isEnd(token as Token)) throw badMember('logit_bias', 'a token that ends the answer cannot be given a bias')
+  }
+}
+
+/** Makes a choice. Ends when it does, or when `signal` is aborted; the sequence is free again when it has ended. */
+export async function* generate(model: Model, task: Task, signal: AbortSignal): AsyncGenerator<Piece, void, void> {
+  if (task.limit === 0) {
+    yield { text: '', logprobs: [], completionTokens: 0, finish: 'length' }
+    return
+  }
   const sequence = await model.acquire(signal)
-  const letters = new LetterBuffer<Token>((tokens, before) => model.detokenize(tokens, before))
-  const filter = new TextFilter(request.stops)
-  let completionTokens = 0
+  const letters = new LetterBuffer<Token>((tokens, before) => model.detokenize(tokens, before), task.before)
+  const filter = new TextFilter(task.sampling.stops)
+  const logprobs = new HeldLogprobs()
+  const answer: Token[] = []
+  let read = 0
+  let sent = 0
   let finish: Piece['finish']
   try {
-    const { temperature, topP, seed = randomInt(2 ** 31) } = request
-    for await (const token of sequence.evaluate(prompt, { temperature, topP, seed: Math.abs(seed) % 2 ** 32, yieldEogToken: true })) {
+    const rest = await readAhead(sequence, task.prompt, signal)
+    if (!rest) return
+    for await (const { token, logprob } of sample(model, sequence, rest, task, answer)) {
       if (signal.aborted) return
       if (model.isEnd(token)) {
         finish = 'stop'
         break
       }
-      completionTokens += 1
-      const text = filter.push(letters.push(token))
+      answer.push(token)
+      const raw = letters.push(token)
+      logprobs.push(logprob, read, read + raw.length)
+      read += raw.length
+      const text = filter.push(raw)
+      sent += text.length
       if (filter.stopped) finish = 'stop'
-      else if (completionTokens === limit) finish = 'length'
-      if (finish) {
-        yield { text, completionTokens, finish: undefined }
-        break
-      }
-      yield { text, completionTokens, finish: undefined }
+      else if (answer.length === task.limit) finish = 'length'
+      yield { text, logprobs: logprobs.take(sent), completionTokens: answer.length, finish: undefined }
+      if (finish) break
     }
-    const rest = filter.push(letters.end()) + filter.end()
-    yield { text: rest, completionTokens, finish: finish ?? 'length' }
+    const text = filter.push(letters.end()) + filter.end()
+    sent += text.length
+    yield {
+      text,
+      logprobs: filter.stopped ? logprobs.end(sent) : logprobs.take(Number.POSITIVE_INFINITY),
+      completionTokens: answer.length,
+      finish: finish ?? 'length',
+    }
   } finally {
     await model.release(sequence)
+  }
+}
+
+/** The log probability of each token of `prompt` after its first, in the places of those tokens. Throws where `signal` is aborted. */
+export async function ratePrompt(
+  model: Model,
+  prompt: readonly Token[],
+  topCount: number,
+  signal: AbortSignal,
+): Promise<(TokenLogprob | undefined)[]> {
+  const rated: (TokenLogprob | undefined)[] = [undefined]
+  if (prompt.length < 2) return rated.slice(0, prompt.length)
+  const sequence = await model.acquire(signal)
+  try {
+    for (let at = 0; at < prompt.length - 1; at += readAtOnce) {
+      signal.throwIfAborted()
+      const part = prompt.slice(at, Math.min(at + readAtOnce, prompt.length - 1))
+      const results = await sequence.controlledEvaluate(part.map(token => [token, { generateNext: { probabilities: true } }]))
+      for (const [index, result] of results.entries()) {
+        const place = at + index + 1
+        const describe = (token: Token) => model.describe(token, prompt.slice(Math.max(0, place - 8), place))
+        const probabilities = result?.next.probabilities ?? new Map<Token, number>()
+        rated.push(rate(prompt[place]!, probabilities, { temperature: 0, count: topCount, describe }))
+      }
+    }
+    return rated
+  } finally {
+    await model.release(sequence)
+  }
+}
+
+/** Reads all of `prompt` but its end, which is returned; undefined where `signal` was aborted meanwhile. */
+async function readAhead(sequence: LlamaContextSequence, prompt: readonly Token[], signal: AbortSignal): Promise<Token[] | undefined> {
+  let at = 0
+  for (; prompt.length - at > readAtOnce; at += readAtOnce) {
+    if (signal.aborted) return undefined
+    await sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(at, at + readAtOnce))
+  }
+  return prompt.slice(at)
+}
+
+async function* sample(
+  model: Model,
+  sequence: LlamaContextSequence,
+  prompt: Token[],
+  task: Task,
+  answer: readonly Token[],
+): AsyncGenerator<{ token: Token; logprob: TokenLogprob | undefined }, void, void> {
+  const { temperature, topLogprobs } = task.sampling
+  const options = optionsFor(model, task, answer)
+  if (topLogprobs === undefined) {
+    for await (const token of sequence.evaluate(prompt, options)) yield { token, logprob: undefined }
+    return
+  }
+  for await (const { token, probabilities } of sequence.evaluateWithMetadata(prompt, { probabilities: true }, options)) {
+    const describe = (other: Token) => model.describe(other, answer.length > 0 ? answer.slice(-8) : task.before)
+    yield { token, logprob: rate(token, probabilities, { temperature, count: topLogprobs, describe }) }
+  }
+}
+
+function optionsFor(model: Model, { sampling, variant, grammar, limit }: Task, answer: readonly Token[]): SequenceEvaluateOptions {
+  const { temperature, topP, seed = randomInt(2 ** 31), frequencyPenalty, presencePenalty, logitBias } = sampling
+  const isPenalised = frequencyPenalty !== 0 || presencePenalty !== 0
+  return {
+    temperature,
+    topP,
+    // Off: OpenAI has no such cut, and node-llama-cpp makes one of 40 where it is not told.
+    topK: 0,
+    seed: (Math.abs(seed) + variant) % 2 ** 32,
+    yieldEogToken: true,
+    ...(logitBias.size > 0 ? { tokenBias: model.bias(logitBias) } : {}),
+    ...(isPenalised
+      ? { repeatPenalty: { punishTokens: () => [...answer], maxPunishTokens: limit, penalty: 1, frequencyPenalty, presencePenalty } }
+      : {}),
+    ...(grammar ? { grammarEvaluationState: new LlamaGrammarEvaluationState({ model: model.native, grammar }) } : {}),
   }
 }

@@ -4,16 +4,24 @@ import { createReadStream, existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { Template } from '@huggingface/jinja'
 import {
+  type GbnfJsonSchema,
   getLlama,
   type Llama,
   type LlamaContext,
   type LlamaContextSequence,
+  type LlamaGrammar,
   type LlamaModel,
   readGgufFileInfo,
   type Token,
+  TokenBias,
 } from 'node-llama-cpp'
 import { messageOf } from '../lib/coded-error.ts'
+import { Embedder } from './embedder.ts'
 import { EngineError } from './errors.ts'
+import { makeGrammar } from './grammar.ts'
+import type { Input } from './inputs.ts'
+import type { TokenText } from './logprobs.ts'
+import { badMember } from './members.ts'
 
 export interface ModelInfo {
   readonly id: string
@@ -36,6 +44,9 @@ export class Model {
   readonly #model: LlamaModel
   readonly #context: LlamaContext
   readonly #template: Template
+  readonly #bytes: ReadonlyMap<number, number>
+  readonly vocabularySize: number
+  readonly embedder: Embedder
   readonly #free: LlamaContextSequence[]
   readonly #waiting: ((sequence: LlamaContextSequence) => void)[] = []
 
@@ -44,7 +55,7 @@ export class Model {
     llama: Llama,
     model: LlamaModel,
     context: LlamaContext,
-    template: Template,
+    { template, pieces }: GgufText,
     sequences: LlamaContextSequence[],
   ) {
     this.info = info
@@ -52,13 +63,16 @@ export class Model {
     this.#model = model
     this.#context = context
     this.#template = template
+    this.#bytes = bytesOf(pieces)
+    this.vocabularySize = [...model.iterateAllTokens()].length
+    this.embedder = new Embedder(model, info.contextLength)
     this.#free = sequences
   }
 
   /** Loads a file. Throws {@link EngineError} `model-unusable`. */
   static async load(file: string, sequences: number): Promise<Model> {
     if (!existsSync(file)) throw new EngineError('model-unusable', `there is no model file ${file}`)
-    const template = await readTemplate(file)
+    const text = await readText(file)
     // One thread: more of them only wait for each other with a model this small. Never built or fetched: the binary comes with the package.
     const llama = await getLlama({ build: 'never', skipDownload: true, gpu: false, maxThreads: 1, logLevel: 'error' as never })
     try {
@@ -69,7 +83,7 @@ export class Model {
       const id = basename(file)
         .replace(/\.gguf$/i, '')
         .replace(/-q\d\w*$/i, '')
-      return new Model({ id, contextLength, weightsDigest: await digest(file) }, llama, model, context, template, slots)
+      return new Model({ id, contextLength, weightsDigest: await digest(file) }, llama, model, context, text, slots)
     } catch (cause) {
       await llama.dispose()
       throw new EngineError('model-unusable', `${file} cannot be loaded: ${messageOf(cause)}`, { cause })
@@ -89,9 +103,56 @@ export class Model {
       // The template's own words may quote the conversation.
       throw new EngineError('invalid-request', 'The chat template cannot render these messages.', { param: 'messages', cause })
     }
-    const tokens = this.#model.tokenize(text, true)
+    return this.#begun(this.#model.tokenize(text, true))
+  }
+
+  /** The tokens of a text that is to be gone on with; tokens stay as they are. Throws {@link EngineError} `invalid-request`. */
+  tokenizePrompt(input: Input, param: string): Token[] {
+    if (typeof input !== 'string') return this.checkTokens(input, param)
+    return this.#begun(this.#model.tokenize(input, true))
+  }
+
+  /** Throws {@link EngineError} `invalid-request` where one is none of this model's: the native code would not survive it. */
+  checkTokens(tokens: readonly number[], param: string): Token[] {
+    if (tokens.some(token => token >= this.vocabularySize))
+      throw badMember(param, `this model's tokens are 0 to ${this.vocabularySize - 1}`)
+    return tokens as Token[]
+  }
+
+  #begun(tokens: Token[]): Token[] {
     const { bos } = this.#model.tokens
     return bos === null || tokens[0] === bos ? tokens : [bos, ...tokens]
+  }
+
+  get native(): LlamaModel {
+    return this.#model
+  }
+
+  /** Whether `token` stands before a text without being part of it. */
+  isBeginning(token: Token | undefined): boolean {
+    return token === this.#model.tokens.bos
+  }
+
+  /** A token by itself, where it follows `before`. */
+  describe(token: Token, before: readonly Token[]): TokenText {
+    const byte = this.#bytes.get(token)
+    if (byte !== undefined) {
+      const text = byte < 0x80 ? String.fromCharCode(byte) : `bytes:\\x${byte.toString(16)}`
+      return { text, bytes: [byte] }
+    }
+    const text = this.detokenize([token], before)
+    return { text, bytes: text.includes('\ufffd') ? null : [...Buffer.from(text, 'utf8')] }
+  }
+
+  bias(logits: ReadonlyMap<number, number>): TokenBias {
+    const bias = TokenBias.for(this.#model)
+    for (const [token, logit] of logits) bias.set(token as Token, { logit })
+    return bias
+  }
+
+  /** A grammar for a schema that was lowered before. */
+  grammar(schema: GbnfJsonSchema): Promise<LlamaGrammar> {
+    return makeGrammar(this.#llama, schema)
   }
 
   /** The text of `tokens` where they follow `before`. */
@@ -103,9 +164,10 @@ export class Model {
     return this.#model.isEogToken(token)
   }
 
-  /** How many sequences are busy, and how many requests wait for one. */
+  /** How many answers are being made, and how many wait for their turn. */
   get load(): { busy: number; waiting: number } {
-    return { busy: this.#context.totalSequences - this.#free.length, waiting: this.#waiting.length }
+    const { busy, waiting } = this.embedder.load
+    return { busy: this.#context.totalSequences - this.#free.length + busy, waiting: this.#waiting.length + waiting }
   }
 
   /** A sequence with nothing in it, first come first served. Throws `AbortError` where `signal` ends the wait. */
@@ -125,6 +187,7 @@ export class Model {
   }
 
   async close(): Promise<void> {
+    await this.embedder.close()
     await this.#context.dispose()
     await this.#model.dispose()
     await this.#llama.dispose()
@@ -146,15 +209,31 @@ export class Model {
   }
 }
 
-async function readTemplate(file: string): Promise<Template> {
+interface GgufText {
+  readonly template: Template
+  /** The vocabulary as it is written in the file. */
+  readonly pieces: readonly string[]
+}
+
+async function readText(file: string): Promise<GgufText> {
   try {
     const { metadata } = await readGgufFileInfo(file, { logWarnings: false })
     const source = metadata.tokenizer.chat_template
     if (typeof source !== 'string') throw new Error('it has no chat template')
-    return new Template(source)
+    return { template: new Template(source), pieces: metadata.tokenizer.ggml.tokens ?? [] }
   } catch (cause) {
     throw new EngineError('model-unusable', `${file} is not a GGUF chat model: ${messageOf(cause)}`, { cause })
   }
+}
+
+/** Tokens of a single byte, as SentencePiece names them. */
+function bytesOf(pieces: readonly string[]): Map<number, number> {
+  const bytes = new Map<number, number>()
+  for (const [token, piece] of pieces.entries()) {
+    const [, hex] = /^<0x([0-9A-F]{2})>$/.exec(piece) ?? []
+    if (hex !== undefined) bytes.set(token, Number.parseInt(hex, 16))
+  }
+  return bytes
 }
 
 async function digest(file: string): Promise<string> {

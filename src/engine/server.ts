@@ -4,10 +4,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { messageOf } from '../lib/coded-error.ts'
 import type { Logger } from '../lib/logger.ts'
-import { completion, events } from './answer.ts'
+import { chatAnswer, chatEvents, prepareChat } from './chat-answer.ts'
 import { readChatRequest } from './chat-request.ts'
+import { completionAnswer, completionEvents, prepareCompletion } from './completion-answer.ts'
+import { readCompletionRequest } from './completion-request.ts'
+import { embeddingAnswer, prepareEmbeddings } from './embedding-answer.ts'
+import { readEmbeddingRequest } from './embedding-request.ts'
 import { EngineError } from './errors.ts'
-import { prepare } from './generate.ts'
 import { Model, type ModelInfo } from './model.ts'
 
 export interface EngineOptions {
@@ -66,29 +69,59 @@ async function close(server: Server, model: Model, running: ReadonlySet<Promise<
   await model.close()
 }
 
+/** How a request is answered: all at once, or event by event. */
+interface Answering {
+  readonly whole: (signal: AbortSignal) => Promise<object>
+  readonly events: ((signal: AbortSignal) => AsyncGenerator<string, void, void>) | undefined
+}
+
+const endpoints: Readonly<Record<string, (model: Model, body: unknown) => Promise<Answering> | Answering>> = {
+  '/v1/chat/completions': async (model, body) => {
+    const request = readChatRequest(body)
+    checkModel(model, request)
+    const job = await prepareChat(model, request)
+    const events = (signal: AbortSignal) => chatEvents(model, job, signal)
+    return { whole: signal => chatAnswer(model, job, signal), events: request.stream ? events : undefined }
+  },
+  '/v1/completions': (model, body) => {
+    const request = readCompletionRequest(body)
+    checkModel(model, request)
+    const job = prepareCompletion(model, request)
+    const events = (signal: AbortSignal) => completionEvents(model, job, signal)
+    return { whole: signal => completionAnswer(model, job, signal), events: request.stream ? events : undefined }
+  },
+  '/v1/embeddings': (model, body) => {
+    const request = readEmbeddingRequest(body)
+    checkModel(model, request)
+    const job = prepareEmbeddings(model, request)
+    return { whole: signal => embeddingAnswer(model, job, signal), events: undefined }
+  },
+}
+
 async function handle(model: Model, request: IncomingMessage, response: ServerResponse, stopping: AbortSignal): Promise<void> {
+  const left = new AbortController()
+  response.once('close', () => left.abort(new Error('the caller went away')))
   const path = new URL(request.url ?? '/', 'http://engine').pathname
   if (request.method === 'GET' && path === '/healthz') return sendJson(response, 200, { status: 'ok', ...model.load })
   if (request.method === 'GET' && path === '/v1/models')
     return sendJson(response, 200, { object: 'list', data: [presentModel(model.info)] })
-  if (request.method === 'POST' && path === '/v1/chat/completions') return chat(model, request, response, stopping)
-  throw new EngineError('unknown-path', `Unknown request URL: ${request.method} ${path.slice(0, 128)}.`)
+  const endpoint = request.method === 'POST' && Object.hasOwn(endpoints, path) ? endpoints[path] : undefined
+  if (!endpoint) throw new EngineError('unknown-path', `Unknown request URL: ${request.method} ${path.slice(0, 128)}.`)
+  const { whole, events } = await endpoint(model, await readJson(request))
+  const signal = AbortSignal.any([left.signal, stopping])
+  if (events) return sendEvents(response, events(signal), signal)
+  sendJson(response, 200, await whole(signal))
 }
 
-async function chat(model: Model, incoming: IncomingMessage, response: ServerResponse, stopping: AbortSignal): Promise<void> {
-  const request = readChatRequest(await readJson(incoming))
+function checkModel(model: Model, request: { readonly model: string }): void {
   if (request.model !== model.info.id)
     throw new EngineError('unknown-model', `The model does not exist here; this engine serves ${model.info.id}.`, { param: 'model' })
-  const generation = prepare(model, request)
-  const left = new AbortController()
-  response.once('close', () => left.abort(new Error('the caller went away')))
-  const signal = AbortSignal.any([left.signal, stopping])
-  if (!request.stream) {
-    const answer = await completion(request, generation, model.info.id, signal)
-    return sendJson(response, 200, answer)
-  }
+}
+
+async function sendEvents(response: ServerResponse, events: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' })
-  for await (const event of events(request, generation, model.info.id, signal)) {
+  response.flushHeaders()
+  for await (const event of events) {
     if (signal.aborted) break
     // A reader that is slow holds up its own sequence only.
     if (!response.write(event)) await Promise.race([once(response, 'drain', { signal }).catch(() => {}), once(response, 'close')])
@@ -112,7 +145,16 @@ async function readJson(incoming: IncomingMessage): Promise<unknown> {
 }
 
 function presentModel({ id, contextLength, weightsDigest }: ModelInfo): object {
-  return { id, object: 'model', created: 0, owned_by: 'chrysalis', context_length: contextLength, weights_digest: weightsDigest }
+  return {
+    id,
+    object: 'model',
+    created: 0,
+    owned_by: 'chrysalis',
+    context_length: contextLength,
+    weights_digest: weightsDigest,
+    // What this engine serves the model on.
+    endpoints: Object.keys(endpoints),
+  }
 }
 
 function sendJson(response: ServerResponse, status: number, body: object): void {

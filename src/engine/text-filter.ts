@@ -58,11 +58,13 @@ function indexOrEnd(text: string, stop: string): number {
 /** Tokens whose text is not whole yet. */
 export class LetterBuffer<Token> {
   readonly #detokenize: (tokens: readonly Token[], before: readonly Token[]) => string
-  #before: Token[] = []
+  #before: readonly Token[]
   #pending: Token[] = []
 
-  constructor(detokenize: (tokens: readonly Token[], before: readonly Token[]) => string) {
+  /** `before`: the tokens that stand before the first. */
+  constructor(detokenize: (tokens: readonly Token[], before: readonly Token[]) => string, before: readonly Token[] = []) {
     this.#detokenize = detokenize
+    this.#before = before
   }
 
   /** The text that `token` completes; empty while a letter is not whole. A byte that never becomes one is given up after four. */
