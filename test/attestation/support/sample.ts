@@ -69,12 +69,14 @@ export const goodKeyset: Keyset = {
       id: 'small',
       weights_digest: `sha256:${'ab'.repeat(32)}`,
       context_length: 4096,
+      endpoints: ['/v1/chat/completions'],
       offer: { prompt: '100', cached: '10', completion: '400', reasoning: '400' },
     },
     {
       id: 'large',
       weights_digest: null,
       context_length: 8192,
+      endpoints: ['/v1/chat/completions', '/v1/completions'],
       offer: { prompt: '200', cached: '20', completion: '800', reasoning: '800' },
     },
   ],
@@ -91,7 +93,7 @@ export function evidenceOf(
     keysetBytes?: Buffer
     nonce?: Buffer
     gpuEvidence?: Buffer | null
-    body?: QuoteRequest['body']
+    body?: NonNullable<QuoteRequest['body']>
   } = {},
 ) {
   const nonce = o.nonce ?? goodNonce

@@ -1,0 +1,150 @@
+/** The policy's form: every member has to be there, nothing else may be, and nothing is allowed by leaving a list empty. */
+import { describe, expect, test } from 'vitest'
+import { AttestationError, developmentPolicy, parsePolicy } from '../../src/attestation/index.ts'
+import { developmentMeasurements } from '../../src/tee/index.ts'
+import { outcome } from './support/outcome.ts'
+
+const one = ['ab'.repeat(48)]
+const good = {
+  version: 1,
+  tcb_statuses: ['UpToDate', 'SWHardeningNeeded'],
+  rejected_advisories: ['INTEL-SA-00615'],
+  min_evaluation_number: 17,
+  td_attributes: { mask: 'ffffffffffffffff', value: '0000001000000000' },
+  xfam: { mask: '0300000000000000', value: '0300000000000000' },
+  mr_seam: one,
+  mr_signer_seam: one,
+  mr_td: ['00'.repeat(48), 'ff'.repeat(48)],
+  rtmr0: one,
+  rtmr1: one,
+  rtmr2: one,
+  rtmr3: one,
+  mr_config_id: one,
+  mr_owner: one,
+  mr_owner_config: one,
+  mr_service_td: one,
+  fmspcs: ['00806f050000'],
+  ppids: ['cd'.repeat(16)],
+  software_images: [`sha256:${'01'.repeat(32)}`],
+  weights: { digests: [`sha256:${'02'.repeat(32)}`], allow_unmeasured: false },
+}
+type Member = keyof typeof good
+const members = Object.keys(good) as Member[]
+const measurements = members.filter(name => /^(mr_|rtmr)/.test(name))
+const parse = (change: object) => outcome(() => parsePolicy({ ...good, ...change }))
+
+describe('a policy', () => {
+  test('is read as it stands, and cannot be changed afterwards', () => {
+    const policy = parsePolicy(good)
+    expect(policy).toEqual(good)
+    expect(Object.isFrozen(policy)).toBe(true)
+  })
+
+  test('may say "any" of platforms, machines, images and weights, in so many letters', () => {
+    expect(parse({ fmspcs: 'any', ppids: 'any', software_images: 'any', weights: { digests: 'any', allow_unmeasured: true } })).toBe(
+      'accepted',
+    )
+    for (const word of ['Any', 'all', '*', '']) expect(parse({ fmspcs: word })).toBe('policy-malformed')
+  })
+
+  test.each(measurements)('may not say "any" of %s', name => {
+    expect(parse({ [name]: 'any' })).toBe('policy-malformed')
+    expect(parse({ [name]: ['any'] })).toBe('policy-malformed')
+  })
+
+  test.each(members)('without %s is refused, and says so', name => {
+    const { [name]: _, ...rest } = good
+    expect(() => parsePolicy(rest)).toThrow(name)
+    expect(outcome(() => parsePolicy(rest))).toBe('policy-malformed')
+  })
+
+  test.each(members)('with %s of another type is refused, and says so', name => {
+    for (const wrong of [null, true, 1.5, 'x', {}, [null], [1], [[]]]) {
+      expect(parse({ [name]: wrong }), `${name}: ${JSON.stringify(wrong)}`).toBe('policy-malformed')
+      expect(() => parsePolicy({ ...good, [name]: wrong })).toThrow(name)
+    }
+  })
+
+  test.each([...measurements, 'tcb_statuses', 'fmspcs', 'ppids', 'software_images'])('with nothing in %s is refused', name => {
+    expect(parse({ [name]: [] })).toBe('policy-malformed')
+  })
+
+  test('with nothing in the digests of weights is refused', () => {
+    expect(parse({ weights: { ...good.weights, digests: [] } })).toBe('policy-malformed')
+  })
+
+  test('may reject no advisory', () => {
+    expect(parse({ rejected_advisories: [] })).toBe('accepted')
+  })
+
+  test.each(['mr_tds', 'MR_TD', 'allow_debug', 'comment', 'gpu'])('with an unknown member %s is refused', name => {
+    expect(parse({ [name]: one })).toBe('policy-malformed')
+  })
+
+  test.each<[string, object]>([
+    ['a bit field', { td_attributes: { ...good.td_attributes, note: '' } }],
+    ['the weights', { weights: { ...good.weights, allow_any: true } }],
+  ])('with an unknown member in %s is refused', (_, change) => {
+    expect(parse(change)).toBe('policy-malformed')
+  })
+
+  test.each<[string, object]>([
+    ['of another version', { version: 2 }],
+    ['with a version in words', { version: '1' }],
+    ['that tolerates a revoked TCB', { tcb_statuses: ['UpToDate', 'Revoked'] }],
+    ['that tolerates a status nobody knows', { tcb_statuses: ['NotSupported'] }],
+    ['with a status of another case', { tcb_statuses: ['uptodate'] }],
+    ['with a measurement in capitals', { mr_td: ['AB'.repeat(48)] }],
+    ['with a measurement that is cut off', { rtmr3: ['ab'.repeat(47)] }],
+    ['with a measurement that is too long', { mr_seam: ['ab'.repeat(49)] }],
+    ['with a measurement that is no hex', { mr_td: ['zz'.repeat(48)] }],
+    ['with a measurement and a line feed', { mr_td: [`${'ab'.repeat(48)}\n`] }],
+    ['with one wrong measurement among good ones', { mr_td: [...one, ''] }],
+    ['with a mask of seven bytes', { td_attributes: { mask: 'ff'.repeat(7), value: '00'.repeat(8) } }],
+    ['with a bit field without its mask', { xfam: { value: '00'.repeat(8) } }],
+    ['with a bit field without its value', { xfam: { mask: '00'.repeat(8) } }],
+    ['with an FMSPC in capitals', { fmspcs: ['00806F050000'] }],
+    ['with a PPID that is cut off', { ppids: ['cd'.repeat(15)] }],
+    ['with "any" inside a list', { ppids: ['any'] }],
+    ['with a digest without its algorithm', { software_images: ['01'.repeat(32)] }],
+    ['with a digest of another algorithm', { software_images: [`sha512:${'01'.repeat(64)}`] }],
+    ['with an evaluation number below zero', { min_evaluation_number: -1 }],
+    ['with half an evaluation number', { min_evaluation_number: 17.5 }],
+    ['with an evaluation number in words', { min_evaluation_number: '17' }],
+    ['that does not say whether weights have to be measured', { weights: { digests: 'any' } }],
+    ['that says so in words', { weights: { digests: 'any', allow_unmeasured: 'no' } }],
+    ['that does not say which weights', { weights: { allow_unmeasured: false } }],
+  ])('%s is refused', (_, change) => {
+    expect(parse(change)).toBe('policy-malformed')
+  })
+
+  test.each([null, undefined, [], 'policy', 1])('is not %j', value => {
+    expect(outcome(() => parsePolicy(value))).toBe('policy-malformed')
+  })
+
+  test('names everything that is wrong with it', () => {
+    const error = refusal({ ...good, version: 2, mr_td: [], also: 1, xfam: { mask: 'ff', value: '00'.repeat(8) } })
+    expect(error.reasons).toHaveLength(4)
+    for (const name of ['version', 'mr_td', 'also', 'xfam.mask']) expect(error.message).toContain(name)
+  })
+})
+
+describe('the policy of the development mode', () => {
+  test('lists exactly the measurements that it was given', () => {
+    const policy = developmentPolicy({ ...developmentMeasurements, mrOwner: Buffer.alloc(48, 3) })
+    expect(policy.mr_td).toEqual([Buffer.from(developmentMeasurements.mrTd).toString('hex')])
+    expect(policy.mr_owner).toEqual(['03'.repeat(48)])
+    expect(policy.tcb_statuses).toEqual(['UpToDate'])
+    expect(parsePolicy(structuredClone(policy))).toEqual(policy)
+  })
+})
+
+function refusal(value: unknown): AttestationError {
+  try {
+    parsePolicy(value)
+  } catch (error) {
+    if (error instanceof AttestationError) return error
+    throw error
+  }
+  throw new Error('it was accepted')
+}
