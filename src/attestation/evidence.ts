@@ -91,7 +91,8 @@ export function encodeKeyset(keyset: Keyset): Buffer {
 export function parseKeyset(bytes: Uint8Array): Keyset {
   const text = Buffer.from(bytes).toString('utf8')
   const value = parseJson(text, 'the keyset')
-  if (JSON.stringify(value) !== text) throw malformed('the keyset is not in its plain form')
+  // The bytes and not the text: bytes that are not UTF-8 read as a text too, but as another one with every reader.
+  if (!utf8(JSON.stringify(value)).equals(bytes)) throw malformed('the keyset is not in its plain form')
   const keyset = parseShape(keysetSchema, value, 'the keyset')
   for (const { kid: named, kem, public_key } of keyset.hpke) checkKey(named, public_key, rawKeySizes[kem])
   checkKey(keyset.receipt.kid, keyset.receipt.public_key, 32)
