@@ -17,7 +17,7 @@ const format = z.discriminatedUnion('type', [
     type: z.literal('json_schema'),
     json_schema: z.looseObject({
       name: z.string().regex(/^[\w-]{1,64}$/, 'a name of 1 to 64 letters, digits, _ and -'),
-      schema: z.unknown(),
+      schema: z.unknown().optional(),
     }),
   }),
 ])

@@ -1,9 +1,10 @@
 /** An answer in the form of OpenAI's older completions: one JSON object, or chunks as they come. */
 import type { Token } from 'node-llama-cpp'
 import type { CompletionRequest } from './completion-request.ts'
-import { checkBias, generate, limitFor, type Piece, ratePrompt, type Task } from './generate.ts'
+import { type AnswerLogprob, checkBias, generate, limitFor, type Piece, ratePrompt, type Task } from './generate.ts'
 import type { RatedToken, TokenLogprob } from './logprobs.ts'
 import type { Model } from './model.ts'
+import { LetterBuffer } from './text-filter.ts'
 import { Counter, done, event, newFrame } from './wire.ts'
 
 export interface CompletionJob {
@@ -15,7 +16,12 @@ export interface CompletionJob {
 }
 
 /** A token as completions list it; the first of a prompt has no probability. */
-type Listed = { readonly text: string; readonly rated: TokenLogprob | undefined }
+interface Listed {
+  readonly text: string
+  /** Characters of the answer's text that are its own. */
+  readonly length: number
+  readonly rated: TokenLogprob | undefined
+}
 
 const object = 'text_completion'
 
@@ -92,28 +98,29 @@ export async function* completionEvents(model: Model, job: CompletionJob, signal
 async function listPrompt(model: Model, { echo, sampling }: CompletionRequest, { prompt }: Task, signal: AbortSignal): Promise<Listed[]> {
   if (!echo || sampling.topLogprobs === undefined) return []
   const rated = await ratePrompt(model, prompt, sampling.topLogprobs, signal)
-  const listed = prompt.map((token: Token, place) => ({
-    text: rated[place]?.text ?? model.describe(token, []).text,
-    rated: rated[place],
-  }))
-  return model.isBeginning(prompt[0]) ? listed.slice(1) : listed
+  const letters = new LetterBuffer<Token>((tokens, before) => model.detokenize(tokens, before))
+  const first = model.isBeginning(prompt[0]) ? 1 : 0
+  return prompt.slice(first).map((token, index) => {
+    const own = rated[first + index]
+    return { text: own?.text ?? model.describe(token, []).text, length: [...letters.push(token)].length, rated: own }
+  })
 }
 
-function list(rated: TokenLogprob): Listed {
-  return { text: rated.text, rated }
+function list(rated: AnswerLogprob): Listed {
+  return { text: rated.text, length: rated.length, rated }
 }
 
 function lengthOf(listed: readonly Listed[]): number {
-  return listed.reduce((sum, { text }) => sum + text.length, 0)
+  return listed.reduce((sum, { length }) => sum + length, 0)
 }
 
-/** `text_offset` counts the tokens' own texts, from `offset` on. */
+/** `text_offset` says where each token's text begins, in characters, when the first stands at `offset`. */
 function presentLogprobs({ sampling }: CompletionRequest, listed: readonly Listed[], offset: number): object | null {
   if (sampling.topLogprobs === undefined) return null
   let at = offset
-  const offsets = listed.map(({ text }) => {
+  const offsets = listed.map(({ length }) => {
     const here = at
-    at += text.length
+    at += length
     return here
   })
   return {

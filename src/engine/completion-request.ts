@@ -11,7 +11,7 @@ const schema = z.looseObject({
   max_tokens: z.int().min(0).nullish(),
   echo: z.boolean().nullish(),
   best_of: z.int().min(1).nullish(),
-  suffix: z.unknown(),
+  suffix: z.unknown().optional(),
   logprobs: z.int().min(0).max(5).nullish(),
 })
 

@@ -1,6 +1,7 @@
 /** Embeddings: the model's last hidden state of a text, at length 1. One text at a time; its context is made when it is first needed. */
 import type { LlamaEmbeddingContext, LlamaModel, Token } from 'node-llama-cpp'
 import { EngineError } from './errors.ts'
+import { readAtOnce } from './read-at-once.ts'
 
 export class Embedder {
   readonly #model: LlamaModel
@@ -52,11 +53,30 @@ export class Embedder {
     this.#busy += 1
     try {
       signal.throwIfAborted()
-      const context = await this.#open()
-      return (await context.getEmbeddingFor(tokens)).vector
+      return await this.#evaluate(tokens, signal)
     } finally {
       this.#busy -= 1
       resolve()
+    }
+  }
+
+  /** node-llama-cpp cannot stop in the middle of a text; taking its context away does, at the end of a batch. A new one is cheap. */
+  async #evaluate(tokens: Token[], signal: AbortSignal): Promise<readonly number[]> {
+    const context = await this.#open()
+    let stopped: Promise<void> | undefined
+    const stop = () => {
+      this.#context = undefined
+      stopped = context.dispose()
+    }
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      return (await context.getEmbeddingFor(tokens)).vector
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', stop)
+      await stopped
     }
   }
 
@@ -65,14 +85,21 @@ export class Embedder {
   }
 
   #open(): Promise<LlamaEmbeddingContext> {
-    // node-llama-cpp wants one place more than the text has, and all of it in one batch.
-    const size = this.#contextLength + 1
-    this.#context ??= this.#model.createEmbeddingContext({ contextSize: size, batchSize: size, threads: 1 }).catch(error => {
+    // node-llama-cpp wants one place more than the text has.
+    const contextSize = this.#contextLength + 1
+    const batchSize = poolsWholeText(this.#model) ? contextSize : readAtOnce
+    this.#context ??= this.#model.createEmbeddingContext({ contextSize, batchSize, threads: 1 }).catch(error => {
       this.#context = undefined
       throw error
     })
     return this.#context
   }
+}
+
+/** Whether a vector is made of all tokens (1 mean, 2 first) and not of the last one: then they have to be in one batch. */
+function poolsWholeText({ fileInfo: { metadata } }: LlamaModel): boolean {
+  const own: Readonly<Record<string, unknown>> = { ...metadata[metadata.general.architecture] }
+  return own.pooling_type === 1 || own.pooling_type === 2
 }
 
 /** `vector` cut to `dimensions` and brought to length 1, in single precision, as it is sent. */

@@ -6,17 +6,23 @@ import { EngineError } from './errors.ts'
 import { HeldLogprobs, rate, type TokenLogprob } from './logprobs.ts'
 import { badMember, type Sampling } from './members.ts'
 import type { Model } from './model.ts'
+import { readAtOnce } from './read-at-once.ts'
 import { LetterBuffer, TextFilter } from './text-filter.ts'
 
 export interface Piece {
   /** Text to send now; may be empty while a letter or a stop string is unfinished. */
   readonly text: string
   /** Of the tokens whose text has been sent with this piece; empty where none were asked for. */
-  readonly logprobs: readonly TokenLogprob[]
+  readonly logprobs: readonly AnswerLogprob[]
   /** Tokens sampled so far. */
   readonly completionTokens: number
   /** Only in the last piece. */
   readonly finish: 'stop' | 'length' | undefined
+}
+
+export interface AnswerLogprob extends TokenLogprob {
+  /** Characters of text that the token completed: none while a letter is unfinished. */
+  readonly length: number
 }
 
 export interface Task {
@@ -31,9 +37,6 @@ export interface Task {
   readonly grammar: LlamaGrammar | undefined
 }
 
-/** How many tokens of a prompt are read in one go: one who goes away meanwhile is noticed in between. */
-const readAtOnce = 128
-
 /** How many tokens an answer to `prompt` may have. Throws {@link EngineError} `context-length-exceeded`. */
 export function limitFor(model: Model, prompt: readonly Token[], asked: number | undefined, param: string): number {
   const { contextLength } = model.info
@@ -41,7 +44,7 @@ export function limitFor(model: Model, prompt: readonly Token[], asked: number |
   if (room < 1) {
     throw new EngineError(
       'context-length-exceeded',
-      `This model's maximum context length is ${contextLength} tokens; the ${param} take ${prompt.length}.`,
+      `This model's maximum context length is ${contextLength} tokens; your ${param} came to ${prompt.length}.`,
       { param },
     )
   }
@@ -65,7 +68,7 @@ export async function* generate(model: Model, task: Task, signal: AbortSignal): 
   const sequence = await model.acquire(signal)
   const letters = new LetterBuffer<Token>((tokens, before) => model.detokenize(tokens, before), task.before)
   const filter = new TextFilter(task.sampling.stops)
-  const logprobs = new HeldLogprobs()
+  const logprobs = new HeldLogprobs<AnswerLogprob>()
   const answer: Token[] = []
   let read = 0
   let sent = 0
@@ -81,7 +84,7 @@ export async function* generate(model: Model, task: Task, signal: AbortSignal): 
       }
       answer.push(token)
       const raw = letters.push(token)
-      logprobs.push(logprob, read, read + raw.length)
+      if (logprob) logprobs.push({ ...logprob, length: [...raw].length }, read, read + raw.length)
       read += raw.length
       const text = filter.push(raw)
       sent += text.length
@@ -111,7 +114,6 @@ export async function ratePrompt(
   signal: AbortSignal,
 ): Promise<(TokenLogprob | undefined)[]> {
   const rated: (TokenLogprob | undefined)[] = [undefined]
-  if (prompt.length < 2) return rated.slice(0, prompt.length)
   const sequence = await model.acquire(signal)
   try {
     for (let at = 0; at < prompt.length - 1; at += readAtOnce) {

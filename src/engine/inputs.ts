@@ -8,7 +8,7 @@ export type Input = string | readonly number[]
 const text = z.string().max(1_000_000)
 const tokens = z.array(z.int().min(0)).min(1)
 /** Tells the four forms apart in {@link readInputs}, whose complaints are clearer than a union's. */
-export const inputs = z.unknown()
+export const inputs = z.unknown().optional()
 
 /** The texts that `value` holds, in their order. Throws {@link EngineError} `invalid-request`. */
 export function readInputs(value: unknown, param: string, limits: { most: number; emptyText: boolean }): readonly Input[] {

@@ -41,22 +41,22 @@ export function rate(
 }
 
 /** Log probabilities that wait until the text of their tokens is sent; those of a stop string never are. */
-export class HeldLogprobs {
-  #held: { from: number; to: number; logprob: TokenLogprob }[] = []
+export class HeldLogprobs<T> {
+  #held: { from: number; to: number; logprob: T }[] = []
 
   /** The text of the token stands at `from` up to `to` of all text. */
-  push(logprob: TokenLogprob | undefined, from: number, to: number): void {
-    if (logprob) this.#held.push({ from, to, logprob })
+  push(logprob: T, from: number, to: number): void {
+    this.#held.push({ from, to, logprob })
   }
 
   /** Those whose text is among the first `sent` characters. */
-  take(sent: number): TokenLogprob[] {
+  take(sent: number): T[] {
     const waiting = this.#held.findIndex(({ to }) => to > sent)
     return this.#held.splice(0, waiting < 0 ? this.#held.length : waiting).map(({ logprob }) => logprob)
   }
 
   /** Those of which at least a part is among the first `sent` characters, after which nothing comes. */
-  end(sent: number): TokenLogprob[] {
+  end(sent: number): T[] {
     const rest = this.#held.filter(({ from }) => from < sent)
     this.#held = []
     return rest.map(({ logprob }) => logprob)
