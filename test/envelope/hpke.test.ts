@@ -13,7 +13,7 @@ import {
 } from '../../src/envelope/index.ts'
 import { sessionInfo } from '../../src/envelope/sender-session.ts'
 import { utf8 } from '../../src/lib/bytes.ts'
-import { body, codeOf, flipped, keyringOf, openRequest, pair, sampleContext, seededRandom } from './sample.ts'
+import { body, codeOf, flipped, keyringOf, openRequest, pair, partsOf, sampleContext, seededRandom } from './sample.ts'
 
 const suites = [
   { name: 'X-Wing', kem: kemXWing, factory: KEM_MLKEM768_X25519, publicKey: 1216, enc: 1120 },
@@ -121,6 +121,16 @@ describe.each(suites)('HPKE with $name', ({ kem, factory, publicKey, enc }) => {
     keyring.session(to.kid, good).keep()
     expect(keyring.session(to.kid, good).secret).toBe(keyring.session(to.kid, good).secret)
     expect(keyring.session(to.kid, good).secret).toEqual(secret)
+
+    const request = sealRequest({ context: sampleContext(), sessions: [createSenderSession(to)], contentType: 'a/b', body })
+    const { wraps, deks } = partsOf(request)
+    const kept = () => keyring.session(to.kid, wraps[0]!.subarray(10)).secret
+    const at = request.bytes.indexOf(deks[0]!)
+    expect(codeOf(() => openRequest(flipped(request.bytes, at, 1), { keyring }))).toBe('does-not-open')
+    expect(kept()).not.toBe(kept())
+    openRequest(request.bytes, { keyring })
+    expect(kept()).toBe(kept())
+
     keyring.remove(to.kid)
     expect(codeOf(() => keyring.session(to.kid, good))).toBe('unknown-key')
     keyring.add(to)

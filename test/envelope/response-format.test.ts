@@ -99,7 +99,14 @@ describe('what stands in a sealed frame', () => {
     expect(checkpoint(forger => forger.statement(null, usage))).toBeUndefined()
     expect(checkpoint(forger => forger.statement('stop', usage))).toEqual({ code: 'malformed', member: 'finish' })
     expect(checkpoint(() => Buffer.alloc(0))).toMatchObject({ code: 'malformed' })
-    expect(checkpoint(() => Buffer.alloc(70_000))).toMatchObject({ code: 'malformed' })
+    // Refused by its header, before its bytes are waited for.
+    expect(
+      failure(
+        forge()
+          .head()
+          .raw(clearFrame(frame.checkpoint, Buffer.alloc(70_000)).subarray(0, 4)),
+      ),
+    ).toMatchObject({ code: 'malformed' })
     expect(checkpoint(forger => concat(forger.statement(null, usage), Buffer.of(0)))).toMatchObject({ code: 'malformed' })
     const fell = { code: 'malformed', member: 'usage' }
     for (const less of ['prompt', 'cached', 'completion', 'reasoning'] as const) {
