@@ -8,6 +8,7 @@ import type { Check } from './appraise.ts'
 import type { Collateral } from './collateral.ts'
 import { AttestationError } from './errors.ts'
 import type { Policy } from './policy.ts'
+import type { Quote } from './quote.ts'
 import { collateralFor, openEvidence, type VerifiedEvidence, verifyEvidence } from './verify-evidence.ts'
 
 export interface Lease extends VerifiedEvidence {
@@ -122,11 +123,10 @@ export class LeaseKeeper {
   }
 
   async #verify(epoch: number): Promise<Lease> {
-    const { worker, policy, clock, random, collateral, leaseMs, simulated } = this.#options
+    const { worker, policy, clock, random, leaseMs, simulated } = this.#options
     const nonce = random(32)
     const { evidence, quote } = openEvidence(await this.#ask(nonce))
-    const { fmspc, ca } = collateralFor(quote)
-    const endorsements = await collateral.get(fmspc, ca)
+    const endorsements = await this.#endorsements(quote)
     const now = clock.now()
     const verified = verifyEvidence({ worker, evidence, quote, nonce, collateral: endorsements, policy: policy(), now })
     if (epoch !== this.#epoch) throw new AttestationError('evidence-unavailable', 'the lease was withdrawn while it was verified')
@@ -141,6 +141,17 @@ export class LeaseKeeper {
       return await this.#options.fetchEvidence(nonce)
     } catch (cause) {
       throw new AttestationError('evidence-unavailable', `the worker did not give evidence: ${messageOf(cause)}`, { cause })
+    }
+  }
+
+  /** A service that sends what is not right says nothing of the worker, unless it is its issuer's word that a CA is revoked. */
+  async #endorsements(quote: Quote): Promise<Collateral> {
+    const { fmspc, ca } = collateralFor(quote)
+    try {
+      return await this.#options.collateral.get(fmspc, ca)
+    } catch (cause) {
+      if (!(cause instanceof AttestationError) || cause.code === 'certificate-revoked') throw cause
+      throw new AttestationError('collateral-unavailable', cause.message, { cause })
     }
   }
 
