@@ -49,7 +49,8 @@ export class SqliteStore {
       for (const [name, ...parameters] of batch) this.#statement(name, statements[name]).run(...parameters)
       this.#db.exec('COMMIT')
     } catch (error) {
-      this.#db.exec('ROLLBACK')
+      // A full disk or a failed write has rolled back already; another ROLLBACK would throw and hide why.
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
       throw error
     }
   }

@@ -11,6 +11,7 @@ import { openLedger } from '../../src/ledger/index.ts'
 import { SqliteStore } from '../../src/ledger/sqlite.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { channel, fund, hold, postOf, startMs, temporaryFile } from './support/books.ts'
+import { inlineStore } from './support/stores.ts'
 
 const script = fileURLToPath(new URL('./support/posting-process.ts', import.meta.url))
 const clock = new ManualClock(startMs)
@@ -90,7 +91,7 @@ describe('a store that contradicts itself', () => {
   let file: string
   beforeEach(async () => {
     file = temporaryFile()
-    const ledger = await reopen(file)
+    const ledger = await openLedger({ file, clock, store: inlineStore(file) })
     await fund(ledger, 100)
     await fund(ledger, 100, { channel: 'EQother' })
     for (const rid of ['a', 'b', 'c']) {
@@ -169,6 +170,20 @@ describe('every commit', () => {
       exec.call(this, sql.replace(wanted, instead))
     })
     expect(() => new SqliteStore(temporaryFile())).toThrow(expect.objectContaining({ code: 'not-durable' }))
+  })
+
+  test('that the disk has no room for is undone whole, and named', () => {
+    const exec = vi.spyOn(DatabaseSync.prototype, 'exec')
+    const store = new SqliteStore(temporaryFile())
+    const db = exec.mock.contexts[0] as DatabaseSync
+    db.exec('PRAGMA max_page_count = 40')
+    const evidence = (digest: string, size: number) => ['evidence', digest, Buffer.alloc(size), Buffer.alloc(1), 0] as const
+    store.apply([evidence('a', 10)])
+    expect(() => store.apply([evidence('b', 10), evidence('c', 1_000_000)])).toThrow(/full/)
+    expect(store.all('evidence', ['a'])).toHaveLength(1)
+    expect(store.all('evidence', ['b'])).toEqual([])
+    store.apply([evidence('b', 10)])
+    store.close()
   })
 
   test('is refused in memory', async () => {
