@@ -81,6 +81,13 @@ describe('the context of a request', () => {
       expect(parse({ ...good, price: { ...good.price, [member]: value } })).toEqual({ code: 'malformed', member })
   })
 
+  test.each(['images', 'characters', 'seconds'] as const)('may have a price of %s, an amount', member => {
+    const context = { ...good, price: { ...good.price, [member]: '7' } }
+    expect(parseContext(encodeContext(context))).toEqual(context)
+    for (const value of wrongAmounts)
+      expect(parse({ ...good, price: { ...good.price, [member]: value } })).toEqual({ code: 'malformed', member })
+  })
+
   test('has no member more, of its own or of price', () => {
     expect(parse(good)).toBeUndefined()
     expect(parse({ ...good, more: null })?.code).toBe('malformed')

@@ -4,6 +4,7 @@ import {
   type CheckpointExpectation,
   costOf,
   type Finish,
+  otherUnits,
   type Receipt,
   type ReceiptExpectation,
   verifyCheckpoint,
@@ -113,6 +114,17 @@ describe.each(kinds)('a $kind', ({ kind, good, verify }) => {
     expect(verify(signed(kind, good), { price: { ...price, completion: '900000' } })).toEqual(bad('cost'))
     expect(verify(signed(kind, good), { cap: '2' })).toEqual(bad('cost'))
     expect(verify(signed(kind, good), { cap: '4' })).toBeUndefined()
+  })
+
+  test.each(otherUnits)('counts %s where they have a price, and is refused where they have none', unit => {
+    const used = { ...good, usage: { ...usage, [unit]: 2 }, cost: '5' }
+    const changes = { price: { ...price, [unit]: '1000000' }, cap: '5', ...(kind === 'receipt' ? { usage: used.usage } : {}) }
+    expect(verify(signed(kind, used), changes)).toBeUndefined()
+    expect(verify(signed(kind, { ...used, cost: '3' }), changes)).toEqual(bad('cost'))
+    expect(verify(signed(kind, { ...used, cost: '3' }), { ...changes, price })).toEqual(bad('usage'))
+    expect(verify(signed(kind, { ...used, usage: { ...usage, [unit]: 0 }, cost: '3' }))).toEqual(bad('usage'))
+    for (const wrong of [-1, 0.5, '2', null])
+      expect(verify(signed(kind, { ...used, usage: { ...usage, [unit]: wrong } }), changes)).toEqual(bad(unit))
   })
 
   test('is refused where a member is not in its form', () => {

@@ -211,6 +211,23 @@ describe('the sealer of an answer', () => {
     expect(readAnswer(exact, concat(...parts)).receipt).toMatchObject({ cost: '2', finish: 'budget' })
   })
 
+  test('counts other units where they have a price, and never lets them fall', () => {
+    const price = { ...sealed.context.price, images: '1000000' }
+    const pictures = sampleRequest({ context: { price } })
+    const sealer = sealerFor(openRequest(pictures.bytes))
+    const parts = [sealer.preamble(), sealer.head(200, 'a/b'), sealer.checkpoint({ ...usage, images: 1 })]
+    expect(codeOf(() => sealer.checkpoint(usage))).toBe('misuse')
+    expect(codeOf(() => sealer.checkpoint({ ...usage, images: 1, seconds: 1 }))).toBe('misuse')
+    parts.push(sealer.final('stop', { ...usage, images: 2 }), sealer.receipt())
+    expect(readAnswer(pictures, concat(...parts)).receipt).toMatchObject({ usage: { ...usage, images: 2 }, cost: '4' })
+
+    const fell = forge().head().checkpoint(usage)
+    expect(failure(fell.sealed(frame.final, { finish: 'stop', usage: { ...usage, images: 1 } }).receipt(usage))).toEqual({
+      code: 'bad-receipt',
+      member: 'usage',
+    })
+  })
+
   test('refuses a status, a content type or an error that cannot stand in its frame', () => {
     const { sealer } = started()
     expect(codeOf(() => sealer.head(404, 'a/b'))).toBe('malformed')
