@@ -104,9 +104,7 @@ export class CollateralClient {
     try {
       const response = await this.#options.fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
       if (!response.ok) throw new Error(`it answered ${response.status}`)
-      const body = Buffer.from(await response.arrayBuffer())
-      if (body.length > maxAnswer) throw new Error(`it answered ${body.length} bytes`)
-      return { body, headers: response.headers }
+      return { body: await readBody(response), headers: response.headers }
     } catch (cause) {
       throw new AttestationError(
         'collateral-unavailable',
@@ -128,6 +126,7 @@ export class CollateralClient {
     }
   }
 
+  /** Keeps them for the next run. A disk that is full costs a restart its head start, and no worker its lease. */
   #persist(key: string, parts: CollateralParts): void {
     if (this.#options.directory === undefined) return
     const file = join(this.#options.directory, `${key}.json`)
@@ -136,9 +135,25 @@ export class CollateralClient {
       pckCrl: Buffer.from(parts.pckCrl).toString('base64'),
       rootCaCrl: Buffer.from(parts.rootCaCrl).toString('base64'),
     })
-    writeFileSync(`${file}.new`, text)
-    renameSync(`${file}.new`, file)
+    try {
+      writeFileSync(`${file}.new`, text)
+      renameSync(`${file}.new`, file)
+    } catch {
+      // What is not kept is fetched again.
+    }
   }
+}
+
+/** The body, as far as it may go: leaving the loop hangs up on a service that goes on. */
+async function readBody(response: Response): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > maxAnswer) throw new Error(`it answered more than ${maxAnswer} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }
 
 /** PCCS gives some CRLs as hex text, PCS as DER. */
