@@ -32,6 +32,7 @@ const schema = z.looseObject({
   max_tokens: count.nullish(),
   max_completion_tokens: count.nullish(),
   response_format: format.nullish(),
+  modalities: z.array(z.literal('text', 'this model writes nothing but text')).nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
 })

@@ -77,7 +77,9 @@ export function badMember(param: string, why: string): EngineError {
   return new EngineError('invalid-request', `'${param}': ${why}.`, { param })
 }
 
+/** Throws {@link EngineError} `invalid-request` for options of a stream that is none, as OpenAI does. */
 export function readDelivery(body: SharedBody): Delivery {
+  if (body.stream_options != null && !body.stream) throw badMember('stream_options', "only with 'stream': true")
   return {
     model: body.model,
     stream: body.stream ?? false,

@@ -11,8 +11,10 @@ export interface Frame {
   readonly system_fingerprint: string
 }
 
+/** The last event of a stream. */
 export const done = 'data: [DONE]\n\n'
 
+/** A frame with an id of its own, `prefix` and 24 letters. The fingerprint follows the weights. */
 export function newFrame(prefix: string, { id, weightsDigest }: ModelInfo): Frame {
   return {
     id: `${prefix}-${randomId()}`,
@@ -22,10 +24,12 @@ export function newFrame(prefix: string, { id, weightsDigest }: ModelInfo): Fram
   }
 }
 
+/** 24 hexadecimal letters that nobody can guess. */
 export function randomId(): string {
   return randomBytes(12).toString('hex')
 }
 
+/** `body` as one event of a stream. */
 export function event(body: object): string {
   return `data: ${JSON.stringify(body)}\n\n`
 }
