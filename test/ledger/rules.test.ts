@@ -222,6 +222,7 @@ describe('an authorisation', () => {
     const send = (ceiling: number) => ledger.authorise(channel, { ceiling: n(ceiling), signature: Buffer.alloc(64, ceiling) })
     await Promise.all([send(150), send(130), send(140)])
     expect(view().authorised).toBe(150n)
+    expect(ledger.claimable(channel)!.authorisation!.signature).toEqual(Buffer.alloc(64, 150))
     await reopen()
     expect(view().authorised).toBe(150n)
     expect(Buffer.from(ledger.claimable(channel)!.authorisation!.signature)).toEqual(Buffer.alloc(64, 150))

@@ -186,6 +186,16 @@ describe('a settlement on its way', () => {
   })
 })
 
+test('once stopped, it looks at nothing any more', async () => {
+  await settlement.start()
+  await settlement.stop()
+  const { reads } = chain
+  await spend(150)
+  await clock.advance(10 * pollMs)
+  expect(chain.reads).toBe(reads)
+  expect(chain.calls).toEqual([])
+})
+
 describe('after a failure', () => {
   const down = new Error('the endpoint answered 503')
 
