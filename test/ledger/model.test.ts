@@ -226,7 +226,7 @@ test('whatever happens in whatever order, the ledger says what the model says, a
         await real.end()
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   )
 })
 
