@@ -1,4 +1,5 @@
 /** Collateral on its own: who signed it, for when, and in which form. What is wrong with it is found before any quote is looked at. */
+import { createPublicKey } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type CollateralParts, intelRootDer, loadCollateral, parseQuote, verifyQuote } from '../../src/attestation/index.ts'
 import {
@@ -73,6 +74,13 @@ describe('the trusted root', () => {
     expect(load({}, now, stranger.rootDer)).toBe('chain-untrusted')
     expect(load({}, now, intelRootDer)).toBe('chain-untrusted')
     expect(load(stranger.collateral(now))).toBe('chain-untrusted')
+  })
+
+  test('is that of both chains', () => {
+    const { tcbIssuerChain, pckCrlIssuerChain, pckCrl, rootCaCrl, tcbInfo, qeIdentity } = stranger.collateral(now)
+    expect(load({ pckCrlIssuerChain, pckCrl })).toBe('chain-untrusted')
+    expect(load({ pckCrlIssuerChain, pckCrl, rootCaCrl })).toBe('chain-untrusted')
+    expect(load({ tcbIssuerChain, tcbInfo, qeIdentity })).toBe('chain-untrusted')
   })
 
   test('is not replaced by one of the same name and key', () => {
@@ -163,6 +171,23 @@ describe('revocation lists', () => {
     expect(judged({ rootCaCrl: revoking(serials.pck) })).toBe('accepted')
   })
 
+  test('with the serial of a CA that was issued anew refuse the quotes with that one in their chain', () => {
+    const serial = Buffer.alloc(20, 0x55)
+    const anew = authority.with({ pckCa: spec => ({ ...spec, serial }) })
+    const judged = (edits: AuthorityEdits) => outcome(() => judge({ quoteBy: anew, collateralBy: authority.with(edits) }))
+    expect(judged({})).toBe('accepted')
+    expect(judged({ rootCaCrl: revoking(serial) })).toBe('certificate-revoked')
+  })
+
+  test('of a CA of the same name with another key do not do', () => {
+    const namesake = authority.with({
+      pckCa: spec => ({ ...spec, publicKey: createPublicKey(otherKey) }),
+      pckCrl: crl => ({ ...crl, issuerKey: otherKey }),
+    })
+    expect(load(namesake.collateral(now))).toBe('accepted')
+    expect(outcome(() => judge({ quoteBy: authority, collateralBy: namesake }))).toBe('collateral-mismatch')
+  })
+
   test('of the PCK CA’s sister do not do', () => {
     const sister = authority.with({
       pckCa: spec => ({ ...spec, subject: renamed(spec, 'Chrysalis Development SGX PCK Processor CA') }),
@@ -245,6 +270,12 @@ describe('TCB info and QE identity', () => {
     expect(judged(identity({ isvprodid: 1 }))).toBe('qe-identity-mismatch')
     expect(judged(identity({ miscselect: '00000001' }))).toBe('qe-identity-mismatch')
     expect(judged(identity({ attributes: '13000000000000000000000000000000' }))).toBe('qe-identity-mismatch')
+  })
+
+  test('give MISCSELECT as a number, which stands the other way about in the report', () => {
+    const asking = authority.with(identity({ miscselect: '00000102' }))
+    expect(judge({ by: asking, request: { qeReport: { miscSelect: 0x102 } } }).qe).toBe('UpToDate')
+    expect(outcome(() => judge({ by: asking, request: { qeReport: { miscSelect: 0x02010000 } } }))).toBe('qe-identity-mismatch')
   })
 
   test('the older evaluation of the two is the one that counts', () => {
