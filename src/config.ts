@@ -57,7 +57,16 @@ const amount = z
   .string()
   .regex(/^(0|[1-9][0-9]{0,18})$/, { error: 'must be a quoted string of decimal digits (nanoTON)', abort: true })
   .refine(text => BigInt(text) <= maxNanoton, 'is larger than any amount of nanoTON')
-export const priceSchema = z.strictObject({ prompt: amount, cached: amount, completion: amount, reasoning: amount })
+/** Per million tokens of four classes, and per million of whatever else is sold. */
+export const priceSchema = z.strictObject({
+  prompt: amount,
+  cached: amount,
+  completion: amount,
+  reasoning: amount,
+  images: amount.optional(),
+  characters: amount.optional(),
+  seconds: amount.optional(),
+})
 export const listenSchema = z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65535) })
 export const logLevelSchema = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info')
 const positive = z.int().positive()

@@ -1,5 +1,6 @@
 /** The config file of `chrysalis worker`; `config/worker.yaml` is the annotated example. */
 import { z } from 'zod'
+import { endpoints } from './agent/index.ts'
 import { listenSchema, logLevelSchema, priceSchema } from './config.ts'
 
 const positive = z.int().positive()
@@ -15,6 +16,11 @@ const engineSchema = z
     builtin: z.strictObject({ model: z.string().min(1) }).optional(),
     /** Tokens of context, for engines whose model list does not say. */
     context_length: positive.max(100_000_000).default(32_768),
+    /** Paths that are served, in place of what the engine says of itself. */
+    endpoints: z
+      .array(z.enum([...endpoints.keys()]))
+      .min(1)
+      .optional(),
   })
   .refine(engine => (engine.url === undefined) !== (engine.builtin === undefined), 'needs exactly one of "url" and "builtin"')
 
@@ -38,6 +44,7 @@ const limitsSchema = z
     engine_total_ms: positive.default(600_000),
     answer_bytes: positive.max(64 * mebibyte).default(32 * mebibyte),
     event_bytes: positive.max(16 * mebibyte).default(mebibyte),
+    keep_alive_ms: positive.default(15_000),
     reader_stall_ms: positive.default(60_000),
     replay_capacity: positive.default(1_000_000),
     evidence_per_second: z.number().positive().default(20),

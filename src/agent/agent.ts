@@ -15,6 +15,7 @@ import { EngineModels } from './engine-models.ts'
 import { EvidenceMaker } from './evidence.ts'
 import { Identity } from './identity.ts'
 import { AgentMetrics } from './metrics.ts'
+import { Preparer } from './preparer.ts'
 import { SealedRequests } from './sealed-requests.ts'
 import { runningSoftware } from './software.ts'
 
@@ -26,6 +27,8 @@ export interface AgentLimits {
   readonly eventBytes: number
   /** How long a reader may take nothing. */
   readonly stallMs: number
+  /** After how much silence of the engine a stream shows that it lives. */
+  readonly keepAliveMs: number
   /** How long a request may take to arrive. */
   readonly requestMs: number
   readonly maxRunning: number
@@ -42,7 +45,9 @@ export interface AgentOptions {
   readonly engineURL: string
   /** For models whose engine does not tell. */
   readonly defaultContextLength: number
-  /** What this worker wants per model, nanoTON per 10^6 tokens. */
+  /** What is served where neither the engine's model list nor its OpenAPI document tells. */
+  readonly endpoints: readonly string[] | undefined
+  /** What this worker wants per model, nanoTON per 10^6 units. */
   readonly offer: (model: string) => Price
   readonly quoter: Quoter
   readonly keyLifetimeMs: number
@@ -99,16 +104,19 @@ export async function startAgent(o: AgentOptions): Promise<Agent> {
     engine,
     offer: o.offer,
     defaultContextLength: o.defaultContextLength,
+    endpoints: o.endpoints,
     refreshMs: limits.modelsRefreshMs,
     clock,
     logger,
     onModels: serveModels,
   })
   const metrics: AgentMetrics = new AgentMetrics({ running: () => sealed.running, ready: () => isReady() })
+  const preparer = new Preparer()
   const sealed = new SealedRequests({
     identity: () => identity,
     replay,
     engine,
+    preparer,
     model: id => models.find(id),
     clock,
     logger,
@@ -143,6 +151,7 @@ export async function startAgent(o: AgentOptions): Promise<Agent> {
       await closed
       clearTimeout(cut)
       await engine.close()
+      await preparer.close()
       identity?.stop()
     },
   }

@@ -1,5 +1,5 @@
 /** What `ctx.cap` still pays for. Exact, in nanoTON per 10^6 tokens; nothing here rounds in the worker's favour. */
-import type { Price, Usage } from '../envelope/index.ts'
+import { otherUnits, type Price, type TokenClass, type Usage } from '../envelope/index.ts'
 import { larger, parseNanoton } from '../lib/nanoton.ts'
 
 const million = 1_000_000n
@@ -7,11 +7,13 @@ const million = 1_000_000n
 export class Budget {
   /** cap × 10^6: what Σ usage × price may reach, since its ceiling after division may reach cap. */
   readonly #most: bigint
-  readonly #price: Readonly<Record<keyof Usage, bigint>>
+  readonly #price: Readonly<Record<TokenClass, bigint>>
+  readonly #whole: Price
   readonly #dearest: bigint
 
   constructor(cap: string, price: Price) {
     this.#most = BigInt(cap) * million
+    this.#whole = price
     this.#price = {
       prompt: BigInt(price.prompt),
       cached: BigInt(price.cached),
@@ -26,6 +28,11 @@ export class Budget {
     const left = this.#most - this.#sum(usage)
     if (left < 0n) return 0
     return this.#dearest === 0n ? Number.POSITIVE_INFINITY : Number(left / this.#dearest)
+  }
+
+  /** Whether the cap pays for all of `usage`, and every unit in it has a price. */
+  covers(usage: Usage): boolean {
+    return otherUnits.every(unit => usage[unit] === undefined || this.#whole[unit] !== undefined) && this.#sum(usage) <= this.#most
   }
 
   /** Tokens of completion that are paid for after a prompt of `promptTokens`, at the dearer of its two prices. Negative where even the prompt is not. */
@@ -63,7 +70,15 @@ export class Budget {
       BigInt(usage.prompt) * price.prompt +
       BigInt(usage.cached) * price.cached +
       BigInt(usage.completion) * price.completion +
-      BigInt(usage.reasoning) * price.reasoning
+      BigInt(usage.reasoning) * price.reasoning +
+      this.#others(usage)
     )
+  }
+
+  /** Units that have no price here cost nothing: {@link covers} has refused them before. */
+  #others(usage: Usage): bigint {
+    let sum = 0n
+    for (const unit of otherUnits) if (usage[unit] !== undefined) sum += BigInt(usage[unit]) * BigInt(this.#whole[unit] ?? 0)
+    return sum
   }
 }

@@ -5,6 +5,8 @@
  */
 import { type Dispatcher, Pool } from 'undici'
 import type { Clock, Timer } from '../lib/clock.ts'
+import type { EngineBody } from './endpoints/endpoint.ts'
+import { parseJson } from './engine-json.ts'
 import { AgentError } from './errors.ts'
 
 /** How long an engine may take, in milliseconds, and how much it may say, in bytes. */
@@ -74,9 +76,9 @@ export class EngineClient {
     })
   }
 
-  /** Posts a JSON body to `path` and feeds a 200 answer to `sink`; any other status becomes `engine-refused`. */
-  post(path: string, body: Buffer, sink: EngineSink): EngineCall {
-    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+  /** Posts a body to `path` and feeds a 200 answer to `sink`; any other status becomes `engine-refused`. */
+  post(path: string, { contentType, bytes: body }: EngineBody, sink: EngineSink): EngineCall {
+    const headers = { 'content-type': contentType, accept: '*/*' }
     const exchange = new Exchange(sink, this.#clock, this.#limits, handler => {
       this.#pool.dispatch({ path: this.#basePath + path, method: 'POST', headers, body }, handler)
     })
@@ -110,15 +112,6 @@ export class EngineClient {
   /** Ends all connections at once. */
   async close(): Promise<void> {
     await this.#pool.destroy()
-  }
-}
-
-/** Parses JSON without ever quoting it. Throws {@link AgentError} `engine-garbage`. */
-export function parseJson(bytes: Buffer | string): unknown {
-  try {
-    return JSON.parse(typeof bytes === 'string' ? bytes : bytes.toString('utf8'))
-  } catch {
-    throw new AgentError('engine-garbage', 'the engine sent something that is not JSON')
   }
 }
 

@@ -7,6 +7,7 @@ import type { Price } from '../envelope/index.ts'
 import type { Clock, Timer } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import type { Logger } from '../lib/logger.ts'
+import { endpoints } from './endpoints/index.ts'
 import type { EngineClient } from './engine-client.ts'
 import { AgentError } from './errors.ts'
 
@@ -18,6 +19,8 @@ export interface EngineModelsOptions {
   readonly offer: (model: string) => Price
   /** For an engine that does not tell. */
   readonly defaultContextLength: number
+  /** What is served, whatever the engine says of itself. */
+  readonly endpoints: readonly string[] | undefined
   readonly refreshMs: number
   readonly clock: Clock
   readonly logger: Logger
@@ -59,11 +62,23 @@ export class EngineModels {
     this.#timer?.cancel()
   }
 
+  /** The paths in the engine's OpenAPI document, as vLLM and SGLang have one; undefined where there is none. */
+  async #described(): Promise<readonly string[] | undefined> {
+    try {
+      const document = await this.#options.engine.getJson('/openapi.json')
+      const paths = isRecord(document) && isRecord(document.paths) ? known(Object.keys(document.paths)) : []
+      return paths.length > 0 ? paths : undefined
+    } catch {
+      return undefined
+    }
+  }
+
   async #refresh(): Promise<void> {
     const { engine, clock, logger, refreshMs, onModels } = this.#options
     const was = this.#ready
     try {
-      const models = parseModels(await engine.getJson('/v1/models'), this.#options)
+      const list = await engine.getJson('/v1/models')
+      const models = parseModels(list, { ...this.#options, endpoints: this.#options.endpoints ?? (await this.#described()) })
       if (this.#stopped) return
       this.#models = models
       this.#ready = models.length > 0
@@ -78,8 +93,11 @@ export class EngineModels {
   }
 }
 
+/** What engines serve that do not tell: all of them chat and go on with a text. */
+const usual = ['/v1/chat/completions', '/v1/completions']
+
 /** The models of an OpenAI model list, in the order of their ids. Entries without a usable id are passed over. Throws `AgentError` `engine-garbage`. */
-export function parseModels(list: unknown, o: Pick<EngineModelsOptions, 'offer' | 'defaultContextLength'>): KeysetModel[] {
+export function parseModels(list: unknown, o: Pick<EngineModelsOptions, 'offer' | 'defaultContextLength' | 'endpoints'>): KeysetModel[] {
   const data = isRecord(list) ? list.data : undefined
   if (!Array.isArray(data) || data.length > maxModels) throw new AgentError('engine-garbage', 'the list of models is none')
   const models = new Map<string, KeysetModel>()
@@ -89,10 +107,21 @@ export function parseModels(list: unknown, o: Pick<EngineModelsOptions, 'offer' 
       id: entry.id,
       weights_digest: weightsDigest(entry),
       context_length: contextLength(entry) ?? o.defaultContextLength,
+      endpoints: served(entry) ?? [...(o.endpoints ?? usual)],
       offer: o.offer(entry.id),
     })
   }
   return [...models.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** `endpoints` of an entry, as our own engine has it: paths that this worker knows. */
+function served({ endpoints: own }: Record<string, unknown>): string[] | undefined {
+  if (!Array.isArray(own)) return undefined
+  return known(own)
+}
+
+function known(paths: readonly unknown[]): string[] {
+  return [...endpoints.keys()].filter(path => paths.includes(path))
 }
 
 function weightsDigest(entry: Record<string, unknown>): string | null {

@@ -2,35 +2,36 @@
  * One opened request from its first check to its receipt. Events come from three sides (the engine, the reader, whoever
  * cancels) and end in exactly one way: FINAL, ERROR, or a lost line; the engine is stopped in every case but a proper end.
  */
-import type { KeysetModel } from '../attestation/index.ts'
 import { type Finish, finishOf, type OpenedRequest, type Usage } from '../envelope/index.ts'
 import type { Clock, Timer } from '../lib/clock.ts'
-import { chatPath, checkedModel, promptBound } from './admission.ts'
 import { Budget } from './budget.ts'
-import { finishJson } from './chat-json.ts'
-import { type ChatRequest, engineBody, parseChatRequest } from './chat-request.ts'
-import { ChatStream } from './chat-stream.ts'
+import { type AnswerReader, type Endpoint, endpoints, type Facts } from './endpoints/index.ts'
 import type { EngineCall, EngineClient, EngineSink } from './engine-client.ts'
 import { errorAnswer } from './error-answer.ts'
 import { AgentError, refusal } from './errors.ts'
+import type { Prepared } from './prepare.ts'
 import type { SealedAnswer } from './sealed-answer.ts'
 import { SseParser } from './sse.ts'
 import { Tally } from './tally.ts'
 
+/** A comment of the event stream format. */
+const keepAlive = Buffer.from(': keep-alive\n\n')
 const nothing: Usage = { prompt: 0, cached: 0, completion: 0, reasoning: 0 }
 
 export interface RunOptions {
   readonly request: OpenedRequest
   readonly answer: SealedAnswer
   readonly engine: EngineClient
-  /** The model as the engine has it now; undefined where the caller's keyset or the engine does not have it. */
-  readonly model: KeysetModel | undefined
+  /** Reads the body: see `prepare`. Throws or rejects with `AgentError`. */
+  readonly prepare: () => Prepared | Promise<Prepared>
   readonly clock: Clock
   readonly limits: {
     /** Longest event of a stream, bytes. */
     readonly eventBytes: number
     /** How long a reader may take nothing before the line is cut. */
     readonly stallMs: number
+    /** After how much silence of the engine a stream shows that it lives. */
+    readonly keepAliveMs: number
   }
 }
 
@@ -55,12 +56,15 @@ export class Run implements EngineSink {
   #call: EngineCall | undefined
   #stall: Timer | undefined
   #firstByteAt: number | undefined
-  #chat!: ChatRequest
+  #endpoint!: Endpoint
+  #facts!: Facts
+  #reader!: AnswerReader
   #budget!: Budget
   #tally!: Tally
   #sse!: SseParser
-  #stream!: ChatStream
-  #json: Buffer[] = []
+  #kept: Buffer[] = []
+  #engineType = ''
+  #keepAlive: Timer | undefined
   /** The limit comes from the cap, not from the caller. */
   #limitedByCap = false
 
@@ -78,19 +82,38 @@ export class Run implements EngineSink {
     this.#answer.onGone(() => this.#lost('line-lost'))
     this.#answer.onDrain(() => this.#drained())
     try {
-      const body = this.#prepare()
-      this.#call = this.#options.engine.post(chatPath, body, this)
-      if (this.#over) this.#call.abort()
+      const prepared = this.#options.prepare()
+      if (prepared instanceof Promise)
+        prepared.then(
+          ready => this.#guard(() => this.#ask(ready)),
+          error => this.#fail(error),
+        )
+      else this.#ask(prepared)
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  #ask({ facts, engineBody, promptMost, completionMost, limitedByCap }: Prepared): void {
+    if (this.#over) return
+    const { context } = this.#options.request
+    this.#endpoint = endpoints.get(context.path)!
+    this.#facts = facts
+    this.#limitedByCap = limitedByCap
+    this.#budget = new Budget(context.cap, context.price)
+    this.#tally = new Tally({ promptMost, completionMost, choices: facts.generates?.choices ?? 0, units: facts.units })
+    this.#sse = new SseParser(this.#options.limits.eventBytes)
+    const { model, price } = context
+    this.#reader = this.#endpoint.reader({ facts, model, tally: this.#tally, budget: this.#budget, price })
+    this.#call = this.#options.engine.post(context.path, engineBody, this)
+    if (this.#over) this.#call.abort()
   }
 
   /** Stops the engine and ends the answer with what was made, charged. Safe to repeat. */
   cancel(): void {
     if (this.#over) return
     const usage = this.#answer.hasHead ? this.#usage() : nothing
-    if (!this.#answer.hasHead) this.#answer.head(this.#contentType())
+    if (!this.#answer.hasHead) this.#answer.head(this.#facts ? this.#contentType() : 'application/json')
     this.#finish('cancelled', usage)
   }
 
@@ -99,53 +122,24 @@ export class Run implements EngineSink {
     this.#fail(refusal(503, 'shutting_down', 'The worker is shutting down.'))
   }
 
-  /** Spec, "Before the engine runs". FINAL and AUTH stand; what the cap pays for is settled here. */
-  #prepare(): Buffer {
-    const { context, body, contentType } = this.#options.request
-    const model = checkedModel(context, contentType, this.#options.model)
-    this.#chat = parseChatRequest(body, context)
-    this.#budget = new Budget(context.cap, context.price)
-    const promptMost = promptBound(body.length, model.context_length)
-    const sure = this.#budget.roomAfterPrompt(promptMost)
-    if (sure < 1) throw refusal(402, 'cap_too_small', 'The cap of this request does not pay for its prompt and a first token.')
-    const { choices, maxTokens } = this.#chat
-    const perChoice = Math.min(maxTokens ?? Number.POSITIVE_INFINITY, model.context_length)
-    this.#tally = new Tally({ promptMost, completionMost: perChoice * choices, choices })
-    this.#sse = new SseParser(this.#options.limits.eventBytes)
-    this.#stream = new ChatStream({ request: this.#chat, tally: this.#tally, price: context.price })
-    return engineBody(this.#chat, this.#limitPerChoice(perChoice, sure, promptMost + perChoice > model.context_length))
-  }
-
-  /**
-   * The limit that goes to the engine in place of the caller's, where the cap pays for less. A stream is counted as it
-   * comes, so that it may begin with the smallest prompt; an answer in one piece has to be bounded for the largest.
-   */
-  #limitPerChoice(asked: number, sure: number, fillsContext: boolean): number | undefined {
-    const { choices, stream, maxTokens } = this.#chat
-    const paid = Math.floor((stream ? this.#budget.roomAfterPrompt(1) : sure) / choices)
-    if (paid >= asked) return undefined
-    if (paid < 1) throw refusal(402, 'cap_too_small', 'The cap of this request does not pay for a first token of every choice.')
-    this.#limitedByCap = true
-    // Engines refuse a limit that passes the end of the context. Where the caller set none, the count alone has to do.
-    return maxTokens === undefined && fillsContext ? undefined : paid
-  }
-
   // What the engine says.
 
   head(contentType: string): void {
-    if (contentType !== (this.#chat.stream ? 'text/event-stream' : 'application/json'))
+    if (!this.#endpoint.accepts(contentType, this.#facts))
       throw new AgentError('engine-garbage', 'the engine answered in another media type')
+    this.#engineType = contentType
+    this.#expectSilence()
   }
 
   data(chunk: Buffer): boolean {
     if (this.#over) return true
-    if (!this.#chat.stream) {
-      this.#json.push(chunk)
+    if (this.#reader.kind === 'whole') {
+      this.#kept.push(chunk)
       return true
     }
     this.#answer.hold()
     try {
-      return this.#streamed(chunk)
+      return this.#reader.kind === 'raw' ? this.#passed(chunk) : this.#streamed(chunk, this.#reader)
     } finally {
       this.#answer.release()
     }
@@ -153,26 +147,40 @@ export class Run implements EngineSink {
 
   end(): void {
     if (this.#over) return
-    if (this.#chat.stream) throw new AgentError('engine-cut', 'the engine ended its answer without [DONE]')
-    const { context } = this.#options.request
-    const whole = finishJson({ bytes: Buffer.concat(this.#json), tally: this.#tally, budget: this.#budget, price: context.price })
+    if (this.#reader.kind === 'events') throw new AgentError('engine-cut', 'the engine ended its answer before its end')
+    if (this.#reader.kind === 'raw') {
+      if (!this.#answer.hasHead) throw new AgentError('engine-garbage', 'the engine sent an empty answer')
+      this.#finish('stop', this.#usage())
+      return
+    }
+    const whole = this.#reader.finish(Buffer.concat(this.#kept), this.#engineType)
     this.#begin()
     this.#answer.data(whole.body)
-    this.#finish(whole.finishReason === 'length' && this.#limitedByCap ? 'budget' : finishOf(whole.finishReason), whole.usage)
+    const byCap = whole.finishReason === 'length' && this.#limitedByCap
+    this.#finish(byCap ? 'budget' : finishOf(whole.finishReason), whole.usage)
   }
 
   fail(error: AgentError): void {
     this.#fail(error)
   }
 
-  #streamed(chunk: Buffer): boolean {
+  /** Bytes that pass unread: all that was asked for is owed once the first of them is on its way. */
+  #passed(chunk: Buffer): boolean {
+    for (const [unit, count] of Object.entries(this.#facts.units)) this.#tally.sold(unit as keyof Facts['units'], count)
+    this.#begin()
+    const flowing = this.#answer.data(chunk)
+    if (!flowing) this.#pause()
+    return flowing
+  }
+
+  #streamed(chunk: Buffer, reader: Extract<AnswerReader, { kind: 'events' }>): boolean {
     let text = ''
     let failure: unknown
     let isCutOff = false
     try {
       for (const event of this.#sse.push(chunk)) {
-        text += this.#stream.accept(event)
-        if (this.#stream.done) break
+        text += reader.accept(event)
+        if (reader.done) break
         isCutOff = this.#isSpent()
         if (isCutOff) break
       }
@@ -182,14 +190,15 @@ export class Run implements EngineSink {
     }
     const flowing = text === '' || this.#forward(text)
     if (failure !== undefined) this.#fail(failure)
-    else if (this.#stream.done) this.#finishStream()
-    else if (isCutOff) this.#cutOff()
+    else if (reader.done) this.#finishStream(reader)
+    else if (isCutOff) this.#cutOff(reader)
     else if (!flowing) this.#pause()
     return flowing || this.#over
   }
 
   #forward(text: string): boolean {
     this.#begin()
+    this.#expectSilence()
     const flowing = this.#answer.data(Buffer.from(text, 'utf8'))
     const usage = this.#usage()
     if (this.#answer.checkpoint(usage)) this.#tally.signed(usage)
@@ -201,25 +210,39 @@ export class Run implements EngineSink {
     if (!this.#answer.hasHead) this.#answer.head(this.#contentType())
   }
 
-  /** Whether another token could pass the cap, or has passed what was asked for. */
-  #isSpent(): boolean {
-    return this.#tally.isOverAsked || this.#budget.room(this.#tally.usage()) < 1
+  /** A long silence is filled with comments, which clients pass over, so that nothing on the way takes the stream for dead. */
+  #expectSilence(): void {
+    this.#keepAlive?.cancel()
+    if (this.#reader.kind !== 'events') return
+    this.#keepAlive = this.#options.clock.after(this.#options.limits.keepAliveMs, () => {
+      if (this.#over) return
+      if (this.#stall === undefined) {
+        this.#begin()
+        this.#answer.data(keepAlive)
+      }
+      this.#expectSilence()
+    })
   }
 
-  #cutOff(): void {
+  /** Whether another token could pass the cap, or has passed what was asked for. */
+  #isSpent(): boolean {
+    return this.#facts.generates !== undefined && (this.#tally.isOverAsked || this.#budget.room(this.#tally.usage()) < 1)
+  }
+
+  #cutOff(reader: Extract<AnswerReader, { kind: 'events' }>): void {
     const usage = this.#usage()
     this.#begin()
-    this.#answer.data(Buffer.from(this.#stream.cutOff(usage), 'utf8'))
+    this.#answer.data(Buffer.from(reader.cutOff(usage), 'utf8'))
     this.#finish(this.#tally.isOverAsked ? 'length' : 'budget', usage)
   }
 
-  #finishStream(): void {
+  #finishStream(reader: Extract<AnswerReader, { kind: 'events' }>): void {
     const usage = this.#usage()
-    const finish = this.#stream.finish
+    const { finish } = reader
     this.#call?.release()
     this.#call = undefined
     this.#begin()
-    this.#answer.data(Buffer.from(this.#stream.ending(usage), 'utf8'))
+    this.#answer.data(Buffer.from(reader.ending(usage), 'utf8'))
     this.#finish(finish === 'length' && this.#limitedByCap ? 'budget' : finish, usage)
   }
 
@@ -243,7 +266,7 @@ export class Run implements EngineSink {
   }
 
   #contentType(): string {
-    return this.#chat.stream ? 'text/event-stream; charset=utf-8' : 'application/json'
+    return this.#endpoint.answersAs(this.#engineType, this.#facts)
   }
 
   #finish(finish: Exclude<Finish, 'error'>, usage: Usage): void {
@@ -254,8 +277,8 @@ export class Run implements EngineSink {
   #fail(error: unknown): void {
     if (!this.#close()) return
     const answer = errorAnswer(error)
-    // Nothing was passed on before HEAD, and what was never passed on is never charged.
-    const usage = this.#answer.hasHead ? this.#usage() : nothing
+    // Nothing was passed on before HEAD, and what was never passed on is never charged; nor is a recording that broke off.
+    const usage = this.#answer.hasHead && this.#reader.kind !== 'raw' ? this.#usage() : nothing
     const cause = error instanceof AgentError ? error.code : 'internal'
     this.#end({ finish: 'error', status: answer.status, usage, cause }, () => this.#answer.fail(answer, usage))
   }
@@ -276,12 +299,21 @@ export class Run implements EngineSink {
     this.#conclude({ finish: 'lost', status: 0, usage: this.#answer.hasHead ? this.#usage() : nothing, cause })
   }
 
+  #guard(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
   #close(): boolean {
     if (this.#over) return false
     this.#over = true
     this.#call?.abort()
     this.#stall?.cancel()
-    this.#json = []
+    this.#keepAlive?.cancel()
+    this.#kept = []
     return true
   }
 

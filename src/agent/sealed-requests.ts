@@ -2,6 +2,7 @@
  * `POST /v1/sealed` and its cancel: bytes in, {@link RequestOpener}, a {@link Run}, bytes out. Until the whole request stands
  * a refusal is a problem document; after it, everything is said in sealed frames (envelope spec, "Outer answers").
  */
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { KeysetModel } from '../attestation/index.ts'
 import {
@@ -19,10 +20,14 @@ import type { Logger } from '../lib/logger.ts'
 import type { EngineClient } from './engine-client.ts'
 import type { Identity } from './identity.ts'
 import type { AgentMetrics } from './metrics.ts'
+import { type Prepared, prepare, type Unprepared } from './prepare.ts'
+import type { Preparer } from './preparer.ts'
 import { Run, type RunOptions } from './run.ts'
 import { SealedAnswer } from './sealed-answer.ts'
 
 const envelopeType = 'application/chrysalis-envelope'
+/** Bodies above this are prepared on another thread. */
+const largeBody = 1024 * 1024
 /** How long a refused sender may go on sending before its line is cut. */
 const lingerMs = 500
 
@@ -31,6 +36,7 @@ export interface SealedRequestsOptions {
   readonly identity: () => Identity | undefined
   readonly replay: ReplayMemory
   readonly engine: EngineClient
+  readonly preparer: Preparer
   readonly model: (id: string) => KeysetModel | undefined
   readonly clock: Clock
   readonly logger: Logger
@@ -47,6 +53,7 @@ export class SealedRequests {
   readonly #options: SealedRequestsOptions
   readonly #runs = new Map<string, Run>()
   readonly #idle: (() => void)[] = []
+  readonly #saltKey = createSecretKey(randomBytes(32))
   #draining = false
 
   constructor(options: SealedRequestsOptions) {
@@ -139,7 +146,16 @@ export class SealedRequests {
     // What the caller attested is what it may use: a model that came later is in a later keyset.
     const isAttested = generation.keyset.models.some(({ id }) => id === context.model)
     const model = isAttested ? this.#options.model(context.model) : undefined
-    const run = new Run({ request, answer, engine, model, clock, limits })
+    const { contentType, body } = request
+    const salt = this.#salt(context.channel)
+    const run = new Run({
+      request,
+      answer,
+      engine,
+      prepare: () => this.#prepare({ context, contentType, body, model, salt }),
+      clock,
+      limits,
+    })
     this.#runs.set(context.rid, run)
     answer.begin()
     run.start()
@@ -153,6 +169,16 @@ export class SealedRequests {
       'request',
     )
     if (this.#draining && this.#runs.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** A large body is parsed and written anew on another thread: it would hold up every other request here. */
+  #prepare(request: Unprepared): Prepared | Promise<Prepared> {
+    return request.body.length > largeBody ? this.#options.preparer.prepare(request) : prepare(request)
+  }
+
+  /** What an engine keeps its prompt cache apart by: one caller must not learn from the speed of an answer what another has asked. */
+  #salt(channel: string): string {
+    return createHmac('sha256', this.#saltKey).update(channel).digest('base64url')
   }
 
   #refuse(incoming: IncomingMessage, response: ServerResponse, problem: Problem): void {

@@ -7,10 +7,11 @@
  *   engine sends no less than a token. Reasoning that was not shown is not charged.
  * - A claim that is missing, negative or no number counts as no claim: pieces are counted. Where even these are missing (a
  *   JSON answer without usage) text counts {@link bytesPerToken} bytes to a token, which is on the payer's side for most text.
+ * - Other units count what was sold, and no more than was asked for.
  * - No count ever falls: what a checkpoint has signed stands.
  */
-import type { Usage } from '../envelope/index.ts'
-import type { Observed } from './chat-chunk.ts'
+import { type OtherUnit, otherUnits, type Usage } from '../envelope/index.ts'
+import type { Observed } from './endpoints/choices.ts'
 
 /** Tokens of a choice that an engine may count and never shows. */
 const hiddenPerChoice = 8
@@ -28,11 +29,15 @@ export class Tally {
   #reasoningBytes = 0
   #reasoningPieces = 0
   #claim: Claim | undefined
+  readonly #unitsMost: Readonly<Partial<Record<OtherUnit, number>>>
+  readonly #sold: Partial<Record<OtherUnit, number>> = {}
+  #readBytes = 0
   #signed: Usage = { prompt: 0, cached: 0, completion: 0, reasoning: 0 }
 
-  /** `promptMost`: the most tokens the prompt can have; `completionMost`: the most that were asked for, all choices together. */
-  constructor(o: { promptMost: number; completionMost: number; choices: number }) {
+  /** `promptMost`: the most tokens the prompt can have; `completionMost`: the most that were asked for, all choices together; `units`: the most of each other unit. */
+  constructor(o: { promptMost: number; completionMost: number; choices: number; units?: Readonly<Partial<Record<OtherUnit, number>>> }) {
     this.#promptMost = o.promptMost
+    this.#unitsMost = o.units ?? {}
     this.#completionMost = o.completionMost
     this.#hidden = hiddenPerChoice * o.choices
   }
@@ -65,6 +70,16 @@ export class Tally {
     this.#reasoningBytes += observed.reasoningBytes
   }
 
+  /** Text that the model has read, for an engine that does not count. */
+  read(bytes: number): void {
+    this.#readBytes += bytes
+  }
+
+  /** `count` of another unit was made. */
+  sold(unit: OtherUnit, count: number): void {
+    this.#sold[unit] = Math.min(count, this.#unitsMost[unit] ?? 0)
+  }
+
   /** The `usage` of a piece or an answer. With several choices engines claim one choice at a time until the end: `partial` keeps the largest. */
   claimed(usage: unknown, partial: boolean): void {
     const claim = readClaim(usage)
@@ -79,7 +94,11 @@ export class Tally {
   /** The present count. */
   usage(): Usage {
     const claim = this.#claim
-    const promptTotal = between(claim ? claim.prompt + claim.cached : 0, 1, this.#promptMost)
+    const promptTotal = between(
+      claim ? claim.prompt + claim.cached : Math.ceil(this.#readBytes / bytesPerToken),
+      Math.min(1, this.#promptMost),
+      this.#promptMost,
+    )
     const cached = claim ? Math.min(claim.cached, promptTotal) : 0
     const text = this.#completionBytes + this.#reasoningBytes
     const counted = this.#pieces > 0 ? this.#pieces : Math.ceil(text / bytesPerToken)
@@ -89,7 +108,7 @@ export class Tally {
     const reasoning = claim ? Math.min(claim.reasoning, shownReasoning, completedTotal) : Math.min(this.#reasoningPieces, completedTotal)
     const hiddenReasoning = claim ? Math.max(claim.reasoning - shownReasoning, 0) : 0
     const completion = Math.max(completedTotal - reasoning - hiddenReasoning, 0)
-    return this.#notFalling({ prompt: promptTotal - cached, cached, completion, reasoning })
+    return this.#notFalling({ prompt: promptTotal - cached, cached, completion, reasoning, ...this.#sold })
   }
 
   /** Remembers what was signed. */
@@ -102,7 +121,12 @@ export class Tally {
     const signed = this.#signed
     const [prompt, cached] = keep(usage.prompt, usage.cached, signed.prompt, signed.cached)
     const [completion, reasoning] = keep(usage.completion, usage.reasoning, signed.completion, signed.reasoning)
-    return { prompt, cached, completion, reasoning }
+    const others: Partial<Record<OtherUnit, number>> = {}
+    for (const unit of otherUnits) {
+      const count = Math.max(usage[unit] ?? 0, signed[unit] ?? 0)
+      if (count > 0) others[unit] = count
+    }
+    return { prompt, cached, completion, reasoning, ...others }
   }
 }
 
@@ -113,14 +137,14 @@ function keep(a: number, b: number, signedA: number, signedB: number): [number, 
   return [sum - keptB, keptB]
 }
 
-/** Reads OpenAI's `usage`. Undefined where it is none or a count is missing, negative or fractional. */
+/** Reads OpenAI's `usage` in either of its spellings, or with a total alone. Undefined where it is none or a count is missing, negative or fractional. */
 export function readClaim(usage: unknown): Claim | undefined {
   if (!isRecord(usage)) return undefined
-  const prompt = usage.prompt_tokens
-  const completion = usage.completion_tokens ?? 0
+  const completion = usage.completion_tokens ?? usage.output_tokens ?? 0
+  const prompt = usage.prompt_tokens ?? usage.input_tokens ?? (completion === 0 ? usage.total_tokens : undefined)
   if (!isCount(prompt) || !isCount(completion)) return undefined
-  const cached = Math.min(detail(usage.prompt_tokens_details, 'cached_tokens'), prompt)
-  const reasoning = Math.min(detail(usage.completion_tokens_details, 'reasoning_tokens'), completion)
+  const cached = Math.min(detail(usage.prompt_tokens_details ?? usage.input_tokens_details, 'cached_tokens'), prompt)
+  const reasoning = Math.min(detail(usage.completion_tokens_details ?? usage.output_tokens_details, 'reasoning_tokens'), completion)
   return { prompt: prompt - cached, cached, completion: completion - reasoning, reasoning }
 }
 

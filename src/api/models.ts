@@ -1,4 +1,5 @@
 import type { Handler } from 'hono'
+import type { Price } from '../envelope/index.ts'
 import type { ApiEnv } from './env.ts'
 import { ApiError } from './errors.ts'
 
@@ -8,7 +9,7 @@ export interface ServedModel {
   readonly contextLength: number
   readonly weights: string | null
   /** nanoTON per million tokens, what a caller pays. */
-  readonly price: Readonly<Record<string, string>>
+  readonly price: Price
 }
 
 /** Models as they are served now, in a stable order. */

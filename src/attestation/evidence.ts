@@ -28,7 +28,17 @@ const keysetSchema = z.object({
         id: z.string().min(1).max(256),
         weights_digest: digest.nullable(),
         context_length: z.int().positive().max(100_000_000),
-        offer: z.object({ prompt: amount, cached: amount, completion: amount, reasoning: amount }),
+        /** Paths that are served for this model. */
+        endpoints: z.array(z.string().regex(/^\/[a-z0-9/_-]{1,63}$/)).max(32),
+        offer: z.object({
+          prompt: amount,
+          cached: amount,
+          completion: amount,
+          reasoning: amount,
+          images: amount.optional(),
+          characters: amount.optional(),
+          seconds: amount.optional(),
+        }),
       }),
     )
     .max(256),

@@ -21,7 +21,7 @@ export type Unit = TokenClass | OtherUnit
 export type Usage = Readonly<Record<TokenClass, number>> & Readonly<Partial<Record<OtherUnit, number>>>
 
 /** What the payer pays per unit, nanoTON per 10^6 of it, as decimal strings. */
-export type Price = Readonly<Record<TokenClass, string>> & Readonly<Partial<Record<OtherUnit, string>>>
+export type Price = Readonly<Record<TokenClass, string>> & Readonly<Partial<Record<OtherUnit, string | undefined>>>
 
 /** How the sizes of sealed frames are hidden (spec, "Padding"). */
 export type PaddingMode = 'off' | 'cells' | 'steady'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Budget } from '../../src/agent/budget.ts'
-import { callerUsage } from '../../src/agent/chat-usage.ts'
+import { callerUsage } from '../../src/agent/endpoints/caller-usage.ts'
 import { readClaim, Tally } from '../../src/agent/tally.ts'
 import type { Usage } from '../../src/envelope/index.ts'
 

@@ -48,17 +48,21 @@ interface Heard {
 function ask(engine: EngineClient): Promise<Heard> {
   return new Promise(resolve => {
     const heard: Heard = { text: '', ended: false }
-    engine.post('/v1/chat/completions', Buffer.from('{}'), {
-      head: type => {
-        heard.head = type
+    engine.post(
+      '/v1/chat/completions',
+      { contentType: 'application/json', bytes: Buffer.from('{}') },
+      {
+        head: type => {
+          heard.head = type
+        },
+        data: chunk => {
+          heard.text += chunk.toString()
+          return true
+        },
+        end: () => resolve({ ...heard, ended: true }),
+        fail: error => resolve({ ...heard, error }),
       },
-      data: chunk => {
-        heard.text += chunk.toString()
-        return true
-      },
-      end: () => resolve({ ...heard, ended: true }),
-      fail: error => resolve({ ...heard, error }),
-    })
+    )
   })
 }
 
@@ -135,15 +139,19 @@ describe('the engine client', () => {
       totalMs: 5_000,
     })
     const outcome = await new Promise<string>(resolve => {
-      const call = engine.post('/', Buffer.from('{}'), {
-        head: () => {},
-        data: () => {
-          setTimeout(() => resolve('still there'), 400)
-          return false
+      const call = engine.post(
+        '/',
+        { contentType: 'application/json', bytes: Buffer.from('{}') },
+        {
+          head: () => {},
+          data: () => {
+            setTimeout(() => resolve('still there'), 400)
+            return false
+          },
+          end: () => resolve('ended'),
+          fail: error => resolve(error.code),
         },
-        end: () => resolve('ended'),
-        fail: error => resolve(error.code),
-      })
+      )
       closers.push(() => call.abort())
     })
     expect(outcome).toBe('still there')
@@ -157,17 +165,21 @@ describe('the engine client', () => {
     })
     const said: string[] = []
     await new Promise<void>(resolve => {
-      const call = engine.post('/', Buffer.from('{}'), {
-        head: () => {},
-        data: () => {
-          call.abort()
-          call.abort()
-          resolve()
-          return true
+      const call = engine.post(
+        '/',
+        { contentType: 'application/json', bytes: Buffer.from('{}') },
+        {
+          head: () => {},
+          data: () => {
+            call.abort()
+            call.abort()
+            resolve()
+            return true
+          },
+          end: () => said.push('end'),
+          fail: () => said.push('fail'),
         },
-        end: () => said.push('end'),
-        fail: () => said.push('fail'),
-      })
+      )
     })
     await closed
     expect(said).toEqual([])
@@ -176,14 +188,18 @@ describe('the engine client', () => {
   test('whatever the sink throws ends the call as the engine’s fault', async () => {
     const engine = await client(socket => socket.write(answer('{}')))
     const error = await new Promise<AgentError>(resolve => {
-      engine.post('/', Buffer.from('{}'), {
-        head: () => {
-          throw new Error('no')
+      engine.post(
+        '/',
+        { contentType: 'application/json', bytes: Buffer.from('{}') },
+        {
+          head: () => {
+            throw new Error('no')
+          },
+          data: () => true,
+          end: () => {},
+          fail: resolve,
         },
-        data: () => true,
-        end: () => {},
-        fail: resolve,
-      })
+      )
     })
     expect(error.code).toBe('engine-cut')
   })

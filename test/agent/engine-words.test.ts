@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { parseChatRequest } from '../../src/agent/chat-request.ts'
-import { ChatStream } from '../../src/agent/chat-stream.ts'
+import { readChat } from '../../src/agent/endpoints/chat-completions.ts'
+import { ChoiceStream } from '../../src/agent/endpoints/choice-stream.ts'
 import { requireLoopback } from '../../src/agent/engine-address.ts'
 import { parseModels } from '../../src/agent/engine-models.ts'
 import { errorAnswer } from '../../src/agent/error-answer.ts'
@@ -20,9 +20,9 @@ const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 }
 
 function stream(body: object = {}) {
   const asked = chat({ stream: true, ...body })
-  const request = parseChatRequest(Buffer.from(JSON.stringify(asked)), { model: 'scripted', stream: true })
-  const tally = new Tally({ promptMost: 100, completionMost: 100, choices: request.choices })
-  return { stream: new ChatStream({ request, tally, price: offer }), tally }
+  const { facts } = readChat(Buffer.from(JSON.stringify(asked)), 'application/json', { model: 'scripted', stream: true })
+  const tally = new Tally({ promptMost: 100, completionMost: 100, choices: facts.generates!.choices })
+  return { stream: new ChoiceStream({ facts, form: 'chat', tally, price: offer }), tally }
 }
 
 const accepted = (body: object, ...data: unknown[]) => {
@@ -115,7 +115,9 @@ describe('the end of a stream', () => {
 })
 
 describe('the list of models', () => {
-  const parse = (...data: unknown[]) => parseModels({ data }, { offer: () => offer, defaultContextLength: 7 })
+  const byDefault = { offer: () => offer, defaultContextLength: 7, endpoints: undefined }
+  const usual = ['/v1/chat/completions', '/v1/completions']
+  const parse = (...data: unknown[]) => parseModels({ data }, byDefault)
 
   test('is read in the forms of several engines', () => {
     const digest = `sha256:${'a'.repeat(64)}`
@@ -127,21 +129,19 @@ describe('the list of models', () => {
         { id: 'd' },
       ),
     ).toEqual([
-      { id: 'a', weights_digest: digest, context_length: 20, offer },
-      { id: 'b', weights_digest: null, context_length: 10, offer },
-      { id: 'c', weights_digest: null, context_length: 30, offer },
-      { id: 'd', weights_digest: null, context_length: 7, offer },
+      { id: 'a', weights_digest: digest, context_length: 20, endpoints: usual, offer },
+      { id: 'b', weights_digest: null, context_length: 10, endpoints: usual, offer },
+      { id: 'c', weights_digest: null, context_length: 30, endpoints: usual, offer },
+      { id: 'd', weights_digest: null, context_length: 7, endpoints: usual, offer },
     ])
   })
 
   test('takes nothing on trust', () => {
     expect(
       parse({ id: 7 }, null, { id: '' }, { id: 'a b' }, { id: 'x'.repeat(300) }, { id: 'a', context_length: -1, weights_digest: 'md5:1' }),
-    ).toEqual([{ id: 'a', weights_digest: null, context_length: 7, offer }])
+    ).toEqual([{ id: 'a', weights_digest: null, context_length: 7, endpoints: usual, offer }])
     for (const list of [null, [], { data: {} }, { data: Array.from({ length: 2_000 }, (_, id) => ({ id: `${id}` })) }]) {
-      expect(() => parseModels(list, { offer: () => offer, defaultContextLength: 7 })).toThrow(
-        expect.objectContaining({ code: 'engine-garbage' }),
-      )
+      expect(() => parseModels(list, byDefault)).toThrow(expect.objectContaining({ code: 'engine-garbage' }))
     }
   })
 })

@@ -23,7 +23,14 @@ describe('before the engine runs', () => {
     code: string | null
     param?: string
   }[] = [
-    { what: 'another path', context: { path: '/v1/embeddings' }, status: 404, code: 'unknown_url' },
+    { what: 'a path that nobody serves', context: { path: '/v1/files' }, status: 404, code: 'unknown_url' },
+    {
+      what: 'a path that this engine does not serve',
+      context: { path: '/v1/embeddings' },
+      status: 404,
+      code: 'model_not_found',
+      param: 'model',
+    },
     {
       what: 'a model that is not served',
       context: { model: 'other' },
@@ -116,7 +123,12 @@ describe('before the engine runs', () => {
     const { client, engine } = await setUp()
     const body = Buffer.from('{"model":"dear","messages":[{"role":"user","content":"a"}],"model":"scripted","seed":7}')
     expect((await client.ask(body)).finish).toBe('stop')
-    expect(engine.requests[0]!.body).toEqual({ model: 'scripted', messages: [{ role: 'user', content: 'a' }], seed: 7 })
+    expect(engine.requests[0]!.body).toEqual({
+      model: 'scripted',
+      messages: [{ role: 'user', content: 'a' }],
+      seed: 7,
+      cache_salt: expect.any(String),
+    })
   })
 })
 

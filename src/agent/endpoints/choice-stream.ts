@@ -1,21 +1,24 @@
 /**
- * A stream of chat completion chunks on its way from the engine to the caller. Chunks pass word for word except for the
+ * A stream of chunks with choices (chat, or text) on its way from the engine to the caller. Chunks pass word for word except for the
  * usage that the agent asked for and the caller did not; the usage chunk and `[DONE]` are written here, once, when the
  * engine has really finished.
  */
-import { costOf, type Finish, finishOf, type Price, type Usage } from '../envelope/index.ts'
-import { type ChatPiece, readChunk } from './chat-chunk.ts'
-import type { ChatRequest } from './chat-request.ts'
-import { callerUsage } from './chat-usage.ts'
-import { parseJson } from './engine-client.ts'
-import { AgentError } from './errors.ts'
-import type { SseEvent } from './sse.ts'
-import type { Tally } from './tally.ts'
+import { costOf, type Finish, finishOf, type Price, type Usage } from '../../envelope/index.ts'
+import { parseJson } from '../engine-json.ts'
+import { AgentError } from '../errors.ts'
+import type { SseEvent } from '../sse.ts'
+import type { Tally } from '../tally.ts'
+import { isRecord } from './body.ts'
+import { callerUsage } from './caller-usage.ts'
+import { type Form, type Piece, readChunk } from './choices.ts'
+import type { EventReader, Facts } from './endpoint.ts'
 
 const done = 'data: [DONE]\n\n'
 
-export class ChatStream {
-  readonly #request: ChatRequest
+export class ChoiceStream implements EventReader {
+  readonly kind = 'events'
+  readonly #facts: Facts
+  readonly #form: Form
   readonly #tally: Tally
   readonly #price: Price
   /** Finish reasons by choice; a choice that has begun and not finished stands with undefined. */
@@ -25,8 +28,9 @@ export class ChatStream {
   #engineUsage: unknown
   #done = false
 
-  constructor(o: { request: ChatRequest; tally: Tally; price: Price }) {
-    this.#request = o.request
+  constructor(o: { facts: Facts; form: Form; tally: Tally; price: Price }) {
+    this.#facts = o.facts
+    this.#form = o.form
     this.#tally = o.tally
     this.#price = o.price
   }
@@ -44,13 +48,13 @@ export class ChatStream {
     }
     const value = parseJson(event.data)
     if (event.event === 'error') throw new AgentError('engine-refused', 'the engine reported an error in its answer', { status: 500 })
-    const piece = readChunk(value)
+    const piece = readChunk(value, this.#form)
     const isLast = piece.choices.length === 0
     for (const choice of piece.choices) {
       this.#tally.sawPiece(choice)
       this.#finishReasons.set(choice.index, choice.finishReason ?? this.#finishReasons.get(choice.index))
     }
-    if (piece.usage !== undefined) this.#tally.claimed(piece.usage, !isLast && this.#request.choices > 1)
+    if (piece.usage !== undefined) this.#tally.claimed(piece.usage, !isLast && this.#choices > 1)
     if (this.#common === undefined) this.#common = commonMembers(piece)
     if (isLast && isRecord(piece.usage)) {
       this.#engineUsage = piece.usage
@@ -66,22 +70,24 @@ export class ChatStream {
 
   /** What ends a stream: the usage chunk, where it was asked for, and `[DONE]`. */
   ending(usage: Usage): string {
-    if (!this.#request.asksUsage) return done
+    if (!this.#facts.asksUsage) return done
     const chunk = { ...this.#common, choices: [], usage: callerUsage(usage, costOf(usage, this.#price), this.#engineUsage) }
     return framed(JSON.stringify(chunk)) + done
   }
 
   /** What ends a stream that the agent cuts off: each choice that has not finished ends by `length`, as a caller knows it. */
   cutOff(usage: Usage): string {
-    const open = Array.from({ length: this.#request.choices }, (_, index) => index).filter(
-      index => this.#finishReasons.get(index) === undefined,
-    )
+    const open = Array.from({ length: this.#choices }, (_, index) => index).filter(index => this.#finishReasons.get(index) === undefined)
     const last = open.map(index => ({
       ...this.#common,
-      choices: [{ index, delta: {}, logprobs: null, finish_reason: 'length' }],
-      ...(this.#request.asksUsage ? { usage: null } : {}),
+      choices: [{ index, ...(this.#form === 'chat' ? { delta: {} } : { text: '' }), logprobs: null, finish_reason: 'length' }],
+      ...(this.#facts.asksUsage ? { usage: null } : {}),
     }))
     return last.map(chunk => framed(JSON.stringify(chunk))).join('') + this.ending(usage)
+  }
+
+  get #choices(): number {
+    return this.#facts.generates?.choices ?? 1
   }
 
   #finished(): void {
@@ -91,11 +97,11 @@ export class ChatStream {
     this.#done = true
   }
 
-  #forwarded(piece: ChatPiece, data: string): string {
+  #forwarded(piece: Piece, data: string): string {
     // JSON that stands in several `data` lines is written anew, on one.
     const isOneLine = !data.includes('\n')
     if (!('usage' in piece.object)) return framed(isOneLine ? data : JSON.stringify(piece.object))
-    const { asksUsage, asksContinuousUsage } = this.#request
+    const { asksUsage, asksContinuousUsage } = this.#facts
     if (!asksContinuousUsage || !isRecord(piece.usage)) {
       const cut = isOneLine ? beforeLastUsage(data) : undefined
       if (cut !== undefined) return framed(asksUsage ? `${cut},"usage":null}` : `${cut}}`)
@@ -105,13 +111,14 @@ export class ChatStream {
   }
 
   #interimUsage(engines: unknown): Record<string, unknown> | null {
-    if (!this.#request.asksContinuousUsage || !isRecord(engines)) return null
+    if (!this.#facts.asksContinuousUsage || !isRecord(engines)) return null
     const usage = this.#tally.usage()
     return callerUsage(usage, costOf(usage, this.#price), engines)
   }
 }
 
-function framed(data: string): string {
+/** One event on one line. */
+export function framed(data: string): string {
   return `data: ${data}\n\n`
 }
 
@@ -131,11 +138,7 @@ function beforeLastUsage(data: string): string | undefined {
   }
 }
 
-function commonMembers(piece: ChatPiece): Record<string, unknown> {
+function commonMembers(piece: Piece): Record<string, unknown> {
   const { choices: _choices, usage: _usage, ...common } = piece.object
   return common
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

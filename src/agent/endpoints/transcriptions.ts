@@ -1,0 +1,136 @@
+/**
+ * `POST /v1/audio/transcriptions`: a multipart form in; JSON, plain text, subtitles or a stream of events out. Charged by the
+ * second of sound, rounded up: what the engine says, held between bounds that follow from the recording's size.
+ */
+import { costOf, type Usage } from '../../envelope/index.ts'
+import { audioSeconds } from '../../metering/index.ts'
+import { parseJson } from '../engine-json.ts'
+import { refusal } from '../errors.ts'
+import { type Body, checkPromised, isRecord } from './body.ts'
+import { garbage, refuseError } from './choices.ts'
+import type { Ask, Endpoint, EngineBody, Facts, Promised, ReaderOptions, WholeReader } from './endpoint.ts'
+import { TypedEvents, type TypedForm } from './typed-events.ts'
+
+/** Media types of answers by `response_format`. Engines disagree about those of subtitles. */
+const formats: Readonly<Record<string, readonly string[]>> = {
+  json: ['application/json'],
+  verbose_json: ['application/json'],
+  diarized_json: ['application/json'],
+  text: ['text/plain', 'text/html'],
+  srt: ['text/plain', 'application/x-subrip', 'text/srt'],
+  vtt: ['text/vtt', 'text/plain'],
+}
+
+export const transcriptions: Endpoint = {
+  path: '/v1/audio/transcriptions',
+  takes: 'multipart/form-data',
+  read,
+  accepts: (contentType, facts) => (facts.stream ? contentType === 'text/event-stream' : formats[format(facts)]!.includes(contentType)),
+  answersAs: (_, facts) => {
+    if (facts.stream) return 'text/event-stream; charset=utf-8'
+    if (isJson(facts)) return 'application/json'
+    return format(facts) === 'vtt' ? 'text/vtt; charset=utf-8' : 'text/plain; charset=utf-8'
+  },
+  reader: options => (options.facts.stream ? new TypedEvents({ ...options, form: eventsOf(options) }) : whole(options)),
+}
+
+async function read(bytes: Buffer, contentType: string, promised: Promised): Promise<Ask> {
+  const form = await parseForm(bytes, contentType)
+  const stream = single(form, 'stream') ?? 'false'
+  if (stream !== 'true' && stream !== 'false') throw refusal(400, null, "'stream' must be true or false.", 'stream')
+  checkPromised(single(form, 'model'), stream === 'true', promised)
+  const responseFormat = single(form, 'response_format') ?? 'json'
+  if (!Object.hasOwn(formats, responseFormat)) throw refusal(400, null, "'response_format' is not one that exists.", 'response_format')
+  const files = form.getAll('file')
+  const [file] = files
+  if (files.length !== 1 || typeof file === 'string' || !file || file.size === 0)
+    throw refusal(400, null, "'file' must be one recording that is not empty.", 'file')
+  const { least, most } = audioSeconds(Buffer.from(await file.arrayBuffer()))
+  return {
+    facts: {
+      stream: promised.stream,
+      inputs: 0,
+      hasMedia: false,
+      units: { seconds: most },
+      asksUsage: true,
+      asksContinuousUsage: false,
+      detail: { format: responseFormat, leastSeconds: least },
+    },
+    write: () => written(form),
+  }
+}
+
+/** The form, written anew: one reading, one boundary of ours. */
+async function written(form: FormData): Promise<EngineBody> {
+  form.delete('cache_salt')
+  const response = new Response(form)
+  return { contentType: response.headers.get('content-type')!, bytes: Buffer.from(await response.arrayBuffer()) }
+}
+
+async function parseForm(bytes: Buffer, contentType: string): Promise<FormData> {
+  try {
+    return await new Response(bytes as Uint8Array<ArrayBuffer>, { headers: { 'content-type': contentType } }).formData()
+  } catch {
+    throw refusal(400, null, 'The body is not a valid multipart form.')
+  }
+}
+
+/** A text field that stands at most once: two would let two readers see two things. */
+function single(form: FormData, name: string): string | undefined {
+  const values = form.getAll(name)
+  if (values.length > 1) throw refusal(400, null, `'${name}' stands twice.`, name)
+  const [value] = values
+  if (value !== undefined && typeof value !== 'string') throw refusal(400, null, `'${name}' must be a text.`, name)
+  return value
+}
+
+function whole({ facts, tally, budget, price }: ReaderOptions): WholeReader {
+  return {
+    kind: 'whole',
+    finish(bytes) {
+      const answer = isJson(facts) ? parseJson(bytes) : undefined
+      if (answer !== undefined) {
+        if (!isRecord(answer)) throw garbage('no object')
+        refuseError(answer)
+        if (typeof answer.text !== 'string') throw garbage('no text')
+      }
+      tally.sold('seconds', seconds(answer, facts))
+      const usage = budget.within(tally.usage(), tally.signedUsage)
+      const told = answer === undefined ? undefined : { ...(answer as Body), usage: secondsUsage(usage, costOf(usage, price)) }
+      return { body: told ? Buffer.from(JSON.stringify(told), 'utf8') : bytes, usage, finishReason: undefined }
+    },
+  }
+}
+
+function eventsOf({ facts, tally }: ReaderOptions): TypedForm {
+  return {
+    terminal: { 'transcript.text.done': 'stop' },
+    failed: [],
+    usageOf: event => {
+      tally.sold('seconds', seconds(event, facts))
+      return undefined
+    },
+    withUsage: (event, usage, cost) => ({ ...event, usage: secondsUsage(usage, cost) }),
+    cutOff: () => ({ type: 'transcript.text.done', text: '' }),
+  }
+}
+
+function secondsUsage(usage: Usage, cost: bigint): Body {
+  return { type: 'duration', seconds: usage.seconds ?? 0, cost: cost.toString() }
+}
+
+/** What the engine says it heard, `usage.seconds` or `duration`; where it says nothing, the least that the size allows. */
+function seconds(answer: unknown, facts: Facts): number {
+  const own = isRecord(answer) ? answer : {}
+  const said = [isRecord(own.usage) ? own.usage.seconds : undefined, own.duration].map(Number).find(value => value > 0)
+  const least = Number(facts.detail?.leastSeconds ?? 0)
+  return Math.max(Math.ceil(said !== undefined && Number.isFinite(said) ? said : least), least)
+}
+
+function format(facts: Facts): string {
+  return String(facts.detail?.format)
+}
+
+function isJson(facts: Facts): boolean {
+  return format(facts).endsWith('json')
+}

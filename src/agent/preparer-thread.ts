@@ -1,0 +1,17 @@
+/** The other end of {@link Preparer}. */
+import { answerQuestions } from '../lib/side-thread.ts'
+import { AgentError } from './errors.ts'
+import { prepare } from './prepare.ts'
+import type { PrepareAnswer, PrepareQuestion } from './preparer.ts'
+
+answerQuestions<PrepareQuestion, PrepareAnswer>(
+  async question => {
+    try {
+      return { prepared: await prepare({ ...question, body: Buffer.from(question.body.buffer) }) }
+    } catch (error) {
+      if (error instanceof AgentError && error.answer) return { refused: error.answer }
+      throw error
+    }
+  },
+  answer => ('prepared' in answer ? [answer.prepared.engineBody.bytes.buffer as ArrayBuffer] : []),
+)
