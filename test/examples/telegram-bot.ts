@@ -53,7 +53,8 @@ bot.command('topup', async ctx => {
   }
   const [whole, fraction = ''] = amount.split('.')
   const link = `ton://transfer/${(await account()).channel}?amount=${BigInt(whole! + fraction.padEnd(9, '0'))}`
-  const photo = new InputFile(toPngBuffer(generate(link), { scale: 8 }), 'top-up.png')
+  // White, not transparent: a photo in Telegram has no transparency.
+  const photo = new InputFile(toPngBuffer(generate(link), { off: [255, 255, 255], scale: 8 }), 'top-up.png')
   await ctx.replyWithPhoto(photo, { caption: `Scan this with a TON wallet, or open\n${link}` })
 })
 
@@ -68,8 +69,9 @@ async function answer(ctx: Context, question: string): Promise<void> {
   let nextAt = performance.now()
   const inTurn = async <T>(call: () => Promise<T>): Promise<T> => {
     await sleep(Math.max(0, nextAt - performance.now()))
+    const result = await call()
     nextAt = performance.now() + editEveryMs
-    return call()
+    return result
   }
   // No parse_mode: an answer may hold any Markdown, or half of it, and must arrive as it is.
   const show = async (text: string) => {
