@@ -43,7 +43,15 @@ interface ProxyReady {
 }
 
 /** Prices of the development deployment, nanoTON per million tokens: a short question costs some hundred nanoTON. */
-const price = { prompt: '20000000', cached: '10000000', completion: '60000000', reasoning: '60000000' }
+const price = {
+  prompt: '20000000',
+  cached: '10000000',
+  completion: '60000000',
+  reasoning: '60000000',
+  images: '100000000000',
+  characters: '5000000',
+  seconds: '1000000000',
+}
 /** What the development worker asks for the same: the proxy's margin is the difference. */
 const offer = { prompt: '18000000', cached: '9000000', completion: '54000000', reasoning: '54000000' }
 

@@ -15,7 +15,7 @@ const rows = [
   ['root'],
   ['api', 'relay', 'client', 'agent', 'engine', 'console', 'dev-chain'],
   ['scheduler', 'link', 'metering', 'settlement'],
-  ['envelope', 'attestation', 'tee', 'ledger', 'payment-channel'],
+  ['openai', 'envelope', 'attestation', 'tee', 'ledger', 'payment-channel'],
   ['lib'],
 ]
 const rowOf = (room: string) => rows.findIndex(row => row.includes(room))

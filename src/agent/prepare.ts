@@ -3,10 +3,11 @@
  * limits that the cap sets. Pure, and given and giving plain data, so that a large body can be prepared on another thread.
  */
 import type { KeysetModel } from '../attestation/index.ts'
-import { type OtherUnit, paysAtLeast, type RequestContext, type Usage } from '../envelope/index.ts'
+import { type OtherUnit, type Price, paysAtLeast, type RequestContext, type Usage } from '../envelope/index.ts'
+import { promptBound } from '../metering/index.ts'
+import { type Endpoint, endpoints, type Facts, type ReadRequest, RequestError, readRequest } from '../openai/index.ts'
 import { Budget } from './budget.ts'
-import type { EngineBody, Facts } from './endpoints/index.ts'
-import { type Endpoint, endpoints } from './endpoints/index.ts'
+import { type EngineBody, endpoints as written } from './endpoints/index.ts'
 import { refusal } from './errors.ts'
 
 export interface Unprepared {
@@ -29,47 +30,55 @@ export interface Prepared {
   readonly limitedByCap: boolean
 }
 
-/** Tokens that a chat template may add around what the caller wrote: as payers reckon it when they choose a cap. */
-const templateTokens = 64
-
 /** Checks and prepares; a promise only where a body can not be read at once. Throws, or rejects with, `AgentError` `refused`. */
 export function prepare(request: Unprepared): Prepared | Promise<Prepared> {
-  const { context, contentType, body } = request
   const { endpoint, model } = admit(request)
-  const ask = endpoint.read(body, contentType, context)
-  if (ask instanceof Promise) return ask.then(read => finish(request, model, read))
-  return finish(request, model, ask)
+  try {
+    const read = readRequest(endpoint, request.contentType, request.body)
+    if (!(read instanceof Promise)) return finish(request, model, read)
+    return read.then(ready => finish(request, model, ready)).catch(refuse)
+  } catch (error) {
+    return refuse(error)
+  }
 }
 
-/** Path, media type, model, weights, padding and price. */
-function admit({ context, contentType, model }: Unprepared): { endpoint: Endpoint; model: KeysetModel } {
+function refuse(error: unknown): never {
+  if (!(error instanceof RequestError)) throw error
+  if (error.code === 'unsupported-media-type') throw refusal(415, 'unsupported_media_type', error.message)
+  throw refusal(400, null, error.message, error.param)
+}
+
+/** Path, model, weights, padding and price. */
+function admit({ context, model }: Unprepared): { endpoint: Endpoint; model: KeysetModel } {
   const endpoint = endpoints.get(context.path)
   if (!endpoint) throw refusal(404, 'unknown_url', 'This worker does not serve this path.')
-  const mediaType = contentType.split(';', 1)[0]!.trim().toLowerCase()
-  if (mediaType !== endpoint.takes) throw refusal(415, 'unsupported_media_type', `The body must be ${endpoint.takes}.`)
   if (!model?.endpoints.includes(endpoint.path))
     throw refusal(404, 'model_not_found', 'This worker does not serve this model here.', 'model')
   if (context.weights !== null && context.weights !== model.weights_digest)
     throw refusal(503, 'weights_differ', 'This worker has loaded other weights than the request demands.')
   if (context.pad !== 'off') throw refusal(400, 'padding_not_supported', 'This worker does not pad its answers.')
-  if (!paysAtLeast(context.price, model.offer))
+  if (!paysAtLeast(context.price, offerAt(endpoint, model.offer)))
     throw refusal(503, 'price_below_offer', 'This worker does not work for the price of this request.')
   return { endpoint, model }
 }
 
-function finish(
-  { context, body, salt }: Unprepared,
-  model: KeysetModel,
-  ask: { facts: Facts; write(limit: number | undefined, salt: string | undefined): EngineBody | Promise<EngineBody> },
-): Prepared | Promise<Prepared> {
-  const { facts } = ask
+/** What of an offer counts at an endpoint: tokens, and the unit that it is charged by. */
+function offerAt({ charges }: Endpoint, { prompt, cached, completion, reasoning, ...others }: Price): Price {
+  const tokens = { prompt, cached, completion, reasoning }
+  return charges === 'tokens' ? tokens : { ...tokens, [charges]: others[charges] }
+}
+
+function finish({ context, body, salt }: Unprepared, model: KeysetModel, read: ReadRequest): Prepared | Promise<Prepared> {
+  const { facts } = read
+  if (facts.model !== context.model) throw refusal(400, null, "'model' is not the one this request was sealed for.", 'model')
+  if (facts.stream !== context.stream) throw refusal(400, null, "'stream' is not what this request was sealed for.", 'stream')
   const budget = new Budget(context.cap, context.price)
   const promptMost = promptBound(body.length, facts, model.context_length)
   const { completionMost, limit, limitedByCap } = facts.generates
     ? generation(facts, facts.generates, { budget, promptMost, contextLength: model.context_length })
     : nothingGenerated(facts, budget, promptMost)
   const whole = (engineBody: EngineBody): Prepared => ({ facts, engineBody, promptMost, completionMost, limitedByCap })
-  const engineBody = ask.write(limit, salt)
+  const engineBody = written.get(context.path)!.write(read, { maxTokens: limit, salt })
   return engineBody instanceof Promise ? engineBody.then(whole) : whole(engineBody)
 }
 
@@ -105,13 +114,6 @@ function nothingGenerated({ units }: Facts, budget: Budget, promptMost: number):
   const mostCached = { ...most, prompt: 0, cached: promptMost }
   if (!budget.covers(most) || !budget.covers(mostCached)) throw tooSmall('for all of it')
   return { completionMost: 0, limit: undefined, limitedByCap: false }
-}
-
-/** The most tokens a prompt can have: no tokenizer makes more of a text than it has bytes, and the context holds no more. */
-export function promptBound(bodyBytes: number, { inputs, hasMedia }: Pick<Facts, 'inputs' | 'hasMedia'>, contextLength: number): number {
-  if (inputs === 0) return 0
-  const byText = hasMedia ? Number.POSITIVE_INFINITY : bodyBytes + templateTokens * inputs
-  return Math.min(byText, contextLength * inputs)
 }
 
 function tooSmall(what: string): Error {

@@ -4,8 +4,9 @@
  */
 import { type Finish, finishOf, type OpenedRequest, type Usage } from '../envelope/index.ts'
 import type { Clock, Timer } from '../lib/clock.ts'
+import type { Facts } from '../openai/index.ts'
 import { Budget } from './budget.ts'
-import { type AnswerReader, type Endpoint, endpoints, type Facts } from './endpoints/index.ts'
+import { type AnswerReader, type Endpoint, endpoints } from './endpoints/index.ts'
 import type { EngineCall, EngineClient, EngineSink } from './engine-client.ts'
 import { errorAnswer } from './error-answer.ts'
 import { AgentError, refusal } from './errors.ts'

@@ -1,11 +1,9 @@
 /**
- * Writing an answer to the caller. A stream is written as it comes; a JSON answer is kept until it is whole and paid for,
- * so that a failure on the way can still be told with its own status.
+ * Writing an answer to the caller. A stream is written as it comes; an answer in one piece is kept until it is whole and paid
+ * for, so that a failure on the way can still be told with its own status.
  */
 import type { ServerResponse } from 'node:http'
 import type { ErrorObject } from './errors.ts'
-
-const done = Buffer.from('data: [DONE]\n\n')
 
 export interface AnswerHead {
   readonly status: number
@@ -13,16 +11,25 @@ export interface AnswerHead {
   readonly headers: Readonly<Record<string, string>>
 }
 
+export interface AnswerShape {
+  /** In one piece, as server-sent events, or as the bytes of one file. */
+  readonly form: 'whole' | 'events' | 'bytes'
+  /** How the last event begins. */
+  readonly lastEvent: readonly string[]
+}
+
 export class Answer {
   readonly #response: ServerResponse
-  readonly #stream: boolean
+  readonly #form: AnswerShape['form']
+  readonly #lastEvent: readonly Buffer[]
   readonly #kept: Buffer[] = []
   #head: AnswerHead | undefined
   #ended = false
 
-  constructor(response: ServerResponse, stream: boolean) {
+  constructor(response: ServerResponse, { form, lastEvent }: AnswerShape) {
     this.#response = response
-    this.#stream = stream
+    this.#form = form
+    this.#lastEvent = form === 'events' ? lastEvent.map(text => Buffer.from(text)) : []
   }
 
   /** Whether the caller went away before the answer was whole. */
@@ -49,7 +56,7 @@ export class Answer {
 
   begin(head: AnswerHead): void {
     this.#head = head
-    if (!this.#stream) return
+    if (this.#form === 'whole') return
     this.#response.writeHead(head.status, {
       ...head.headers,
       'content-type': head.contentType,
@@ -65,36 +72,49 @@ export class Answer {
    */
   write(bytes: Uint8Array): boolean {
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    if (!this.#stream) {
+    if (this.#form === 'whole' || this.#kept.length > 0) {
       this.#kept.push(chunk)
       return true
     }
     if (this.gone) return true
-    const rest = chunk.subarray(-done.length).equals(done) ? chunk.subarray(0, -done.length) : chunk
-    if (rest.length < chunk.length) this.#kept.push(done)
-    return rest.length === 0 || this.#response.write(rest)
+    const held = this.#heldFrom(chunk)
+    if (held < chunk.length) this.#kept.push(chunk.subarray(held))
+    return held === 0 || this.#response.write(chunk.subarray(0, held))
   }
 
   /** Ends the answer well: what was kept, then the end. */
   finish(): void {
     if (this.#ended) return
     this.#ended = true
-    const body = Buffer.concat(this.#kept)
-    if (!this.#stream && this.#head) {
+    if (this.#form === 'whole' && this.#head) {
       this.#response.writeHead(this.#head.status, {
         ...this.#head.headers,
         'content-type': this.#head.contentType,
-        'content-length': body.length,
+        'content-length': this.#kept.reduce((sum, { length }) => sum + length, 0),
         'cache-control': 'no-store',
       })
     }
-    this.#response.end(body)
+    const last = this.#kept.pop()
+    for (const chunk of this.#kept) this.#response.write(chunk)
+    this.#response.end(last)
   }
 
-  /** Ends a stream that has begun with an error event and without `[DONE]`, so that no client takes it for whole. */
+  /** Ends what has begun so that no client takes it for whole: events with an error event and without their last one, a file by cutting the line. */
   fail(error: ErrorObject): void {
     if (this.#ended) return
     this.#ended = true
-    this.#response.end(`data: ${JSON.stringify({ error })}\n\n`)
+    if (this.#form === 'bytes') this.#response.destroy()
+    else this.#response.end(`event: error\ndata: ${JSON.stringify({ error })}\n\n`)
+  }
+
+  /** Where in `chunk` the last event begins; its length where it is not in there. Workers send it in a frame of its own, or behind others. */
+  #heldFrom(chunk: Buffer): number {
+    for (const beginning of this.#lastEvent) {
+      if (chunk.subarray(0, beginning.length).equals(beginning)) return 0
+      // Within an event a line feed is escaped: what stands at the beginning of a line is the event itself.
+      const at = chunk.lastIndexOf(beginning)
+      if (at > 0 && chunk[at - 1] === 0x0a) return at
+    }
+    return chunk.length
   }
 }

@@ -4,14 +4,15 @@ import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Ledger } from '../ledger/index.ts'
 import type { Logger } from '../lib/logger.ts'
+import { endpoints } from '../openai/index.ts'
 import { account } from './account.ts'
 import { attestation, type EvidenceSource } from './attestation.ts'
 import { type ChannelDesk, createKey, proposeChannel } from './channels.ts'
-import { chatCompletions } from './chat-completions.ts'
 import type { ApiEnv } from './env.ts'
 import { ApiError, toApiError } from './errors.ts'
 import { type Health, healthz, metricsPage, readyz } from './health.ts'
 import type { Inference } from './inference.ts'
+import { inferenceEndpoint } from './inference-endpoint.ts'
 import type { Metrics } from './metrics.ts'
 import { bearerAuth } from './middleware/bearer-auth.ts'
 import { requestId } from './middleware/request-id.ts'
@@ -49,7 +50,8 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   app.get('/readyz', readyz(options.health))
   app.get('/metrics', metricsPage(options.metrics))
 
-  app.post('/v1/chat/completions', key, chatCompletions(options.inference, options.bodyLimitBytes))
+  for (const endpoint of endpoints.values())
+    app.post(endpoint.path, key, inferenceEndpoint(endpoint, options.inference, options.bodyLimitBytes))
   app.get('/v1/models', key, models(options.models))
   app.get('/v1/models/:id{.+}', key, model(options.models))
 

@@ -4,6 +4,7 @@
  */
 import { LedgerError } from '../ledger/index.ts'
 import { CodedError } from '../lib/coded-error.ts'
+import { RequestError } from '../openai/index.ts'
 import { SettlementError } from '../settlement/index.ts'
 
 /**
@@ -95,9 +96,15 @@ export class WorkerReportedError extends Error {
 /** What the caller is told about any thrown value. Unknown ones become 500 without a word of their message. */
 export function toApiError(error: unknown): ApiError | WorkerReportedError {
   if (error instanceof ApiError || error instanceof WorkerReportedError) return error
+  if (error instanceof RequestError) return requestError(error)
   if (error instanceof LedgerError) return ledgerError(error)
   if (error instanceof SettlementError) return settlementError(error)
   return new ApiError('internal_error', 'The proxy failed to handle this request. Report it with the request id.', { cause: error })
+}
+
+function requestError({ code, message, param }: RequestError): ApiError {
+  if (code === 'unsupported-media-type') return new ApiError('unsupported_media_type', message)
+  return new ApiError('invalid_request', message, param === null ? {} : { param })
 }
 
 function ledgerError(error: LedgerError): ApiError {

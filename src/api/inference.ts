@@ -12,6 +12,7 @@ import type { Logger } from '../lib/logger.ts'
 import type { Nanoton } from '../lib/nanoton.ts'
 import { LinkError, type SenderSessions, type WorkerLink } from '../link/index.ts'
 import { type PriceTable, type WorstCase, worstCase } from '../metering/index.ts'
+import type { Endpoint, Facts } from '../openai/index.ts'
 import type { Assignment, NoWorker, PriceVector, Registry } from '../scheduler/index.ts'
 import type { Answer } from './answer.ts'
 import { Attempt, type AttemptOutcome, type Charge } from './attempt.ts'
@@ -45,11 +46,8 @@ export interface InferenceOptions {
 export interface InferenceRequest {
   readonly requestId: string
   readonly channel: string
-  readonly path: string
-  readonly model: string
-  readonly stream: boolean
-  readonly maxTokens: number | undefined
-  readonly choices: number
+  readonly endpoint: Endpoint
+  readonly facts: Facts
   readonly contentType: string
   readonly body: Buffer
 }
@@ -96,23 +94,18 @@ export class Inference {
 
   #reserve(request: InferenceRequest, answer: Answer): Run {
     const { ledger, registry, prices, clock } = this.#options
-    const served = registry.models().get(request.model)
-    if (!served)
-      throw this.#noWorker(
-        request.model,
-        registry.assign({ model: request.model, price: prices.vectorFor(request.model), tried: new Set() }, 0),
-      )
-    const price = prices.for(request.model)
-    const bound = worstCase({
-      bodyBytes: request.body.length,
-      maxTokens: request.maxTokens,
-      contextLength: served.contextLength,
-      choices: request.choices,
-      price,
-    })
+    const { endpoint, facts, body } = request
+    const { model } = facts
+    const priceVector = prices.vectorFor(model, endpoint.charges)
+    const served = registry.models().get(model)
+    if (!served?.endpoints.has(endpoint.path))
+      throw this.#noWorker(request, registry.assign({ model, endpoint: endpoint.path, price: priceVector, tried: new Set() }, 0))
+    if (!prices.sells(model, endpoint.charges)) throw this.#notServed(request)
+    const price = prices.for(model)
+    const bound = worstCase({ bodyBytes: body.length, facts, contextLength: served.contextLength, price })
     const rid = randomBytes(16).toString('base64url')
     ledger.reserve({ rid, channel: request.channel, amount: bound.cap, expiresAt: clock.now() + this.#options.limits.totalMs + 60_000 })
-    return { request, answer, rid, bound, price, priceVector: prices.vectorFor(request.model), startedAt: clock.now(), attempt: undefined }
+    return { request, answer, rid, bound, price, priceVector, startedAt: clock.now(), attempt: undefined }
   }
 
   async #serve(run: Run): Promise<void> {
@@ -133,10 +126,12 @@ export class Inference {
     const tried = new Set<string>()
     let last: { worker: string; outcome: AttemptOutcome } | undefined
     for (;;) {
-      const place = this.#options.registry.assign({ model: run.request.model, price: run.priceVector, tried }, run.bound.tokens)
+      const { endpoint, facts } = run.request
+      const demand = { model: facts.model, endpoint: endpoint.path, price: run.priceVector, tried }
+      const place = this.#options.registry.assign(demand, run.bound.tokens)
       if (!('worker' in place)) {
         if (last) return last
-        throw this.#noWorker(run.request.model, place)
+        throw this.#noWorker(run.request, place)
       }
       const outcome = await this.#attemptAt(place, run)
       last = { worker: place.worker, outcome }
@@ -175,14 +170,15 @@ export class Inference {
 
   #attempt(worker: WorkerPort, lease: Lease, run: Run): Promise<AttemptOutcome> {
     const { clock, sessions, limits } = this.#options
-    const weights = lease.keyset.models.find(model => model.id === run.request.model)?.weights_digest ?? null
+    const { endpoint, facts, channel, contentType, body } = run.request
+    const weights = lease.keyset.models.find(model => model.id === facts.model)?.weights_digest ?? null
     const context: RequestContext = {
       rid: run.rid,
       ts: clock.now(),
-      path: run.request.path,
-      model: run.request.model,
-      stream: run.request.stream,
-      channel: run.request.channel,
+      path: endpoint.path,
+      model: facts.model,
+      stream: facts.stream,
+      channel,
       cap: run.bound.cap.toString(),
       price: run.price,
       pad: 'off',
@@ -190,10 +186,10 @@ export class Inference {
       payer: null,
     }
     const attempt = new Attempt(
-      { lease, link: worker.link, sessions, context, contentType: run.request.contentType, body: run.request.body, clock, ...limits },
+      { lease, link: worker.link, sessions, context, contentType, body, clock, ...limits },
       {
         head: (status, contentType) => {
-          this.#options.metrics.firstByte(run.request.model, clock.now() - run.startedAt)
+          this.#options.metrics.firstByte(facts.model, clock.now() - run.startedAt)
           run.answer.begin({ status, contentType, headers: this.#headers(run, lease) })
         },
         data: bytes => run.answer.write(bytes),
@@ -248,11 +244,13 @@ export class Inference {
   }
 
   #log(run: Run, worker: string, outcome: AttemptOutcome): void {
-    const { requestId, model, stream } = run.request
+    const { requestId, endpoint, facts } = run.request
+    const { model, stream } = facts
     const receipt = outcome.charge?.receipt
     const line = {
       requestId,
       rid: run.rid,
+      endpoint: endpoint.path,
       model,
       stream,
       worker,
@@ -268,18 +266,40 @@ export class Inference {
     this.#options.metrics.ended(model, run.answer.gone ? 'left' : outcome.kind, this.#options.clock.now() - run.startedAt)
   }
 
-  #noWorker(model: string, place: NoWorker | Assignment): ApiError {
+  #noWorker(request: InferenceRequest, place: NoWorker | Assignment): ApiError {
     if ('worker' in place) place.release('left')
     else if (place.reason === 'unknown-model')
-      return new ApiError(
-        'model_not_found',
-        `The model '${model.slice(0, 64)}' does not exist here. GET /v1/models lists what is served.`,
-        { param: 'model' },
-      )
+      return new ApiError('model_not_found', `The model '${shown(request)}' does not exist here. ${this.#whoServes(request)}`, {
+        param: 'model',
+      })
+    else if (place.reason === 'unserved-endpoint') return this.#notServed(request)
     return new ApiError('no_attested_worker', 'No worker with valid evidence can take this request now.', {
       headers: { 'retry-after-ms': '1000' },
     })
   }
+
+  #notServed(request: InferenceRequest): ApiError {
+    const { endpoint } = request
+    return new ApiError('model_not_found', `The model '${shown(request)}' is not served at ${endpoint.path}. ${this.#whoServes(request)}`, {
+      param: 'model',
+    })
+  }
+
+  /** Names the models that an endpoint has, at most a few. */
+  #whoServes({ endpoint }: InferenceRequest): string {
+    const { registry, prices } = this.#options
+    const models = [...registry.models()].filter(
+      ([id, { endpoints }]) => endpoints.has(endpoint.path) && prices.sells(id, endpoint.charges),
+    )
+    const names = models.map(([id]) => `'${id}'`).sort()
+    if (names.length === 0) return `No model is served at ${endpoint.path}. GET /v1/models lists what is served.`
+    const more = names.length > 8 ? ', …' : ''
+    return `At ${endpoint.path} there ${names.length === 1 ? 'is' : 'are'} ${names.slice(0, 8).join(', ')}${more}. GET /v1/models lists all.`
+  }
+}
+
+function shown({ facts }: InferenceRequest): string {
+  return facts.model.slice(0, 64)
 }
 
 /** A failure that another worker may not share: the line broke, the evidence lapsed, the engine failed. What the caller got wrong fails everywhere. */

@@ -8,14 +8,16 @@ export interface ServedModel {
   readonly id: string
   readonly contextLength: number
   readonly weights: string | null
-  /** nanoTON per million tokens, what a caller pays. */
+  /** Paths at which it is served and sold. */
+  readonly endpoints: readonly string[]
+  /** nanoTON per million of each unit, what a caller pays. */
   readonly price: Price
 }
 
 /** Models as they are served now, in a stable order. */
 export type ModelSource = () => readonly ServedModel[]
 
-/** `GET /v1/models`: OpenAI's list, with context length, weights and price as extra members. */
+/** `GET /v1/models`: OpenAI's list, with context length, weights, endpoints and price as extra members. */
 export function models(source: ModelSource): Handler<ApiEnv> {
   return c => c.json({ object: 'list', data: source().map(present) })
 }
@@ -32,6 +34,7 @@ export function model(source: ModelSource): Handler<ApiEnv> {
 }
 
 function present(served: ServedModel) {
-  const { id, contextLength, weights, price } = served
-  return { id, object: 'model', created: 0, owned_by: 'chrysalis', context_length: contextLength, weights_digest: weights, price }
+  const { id, contextLength, weights, endpoints, price } = served
+  const own = { context_length: contextLength, weights_digest: weights, endpoints, price }
+  return { id, object: 'model', created: 0, owned_by: 'chrysalis', ...own }
 }

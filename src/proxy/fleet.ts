@@ -10,7 +10,8 @@ import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import type { Logger } from '../lib/logger.ts'
 import { WorkerLink } from '../link/index.ts'
-import type { PriceTable } from '../metering/index.ts'
+import { type PriceTable, toVector } from '../metering/index.ts'
+import { endpoints } from '../openai/index.ts'
 import { filter, type ModelOffer, Registry } from '../scheduler/index.ts'
 
 export interface FleetOptions {
@@ -103,12 +104,11 @@ export class Fleet {
   }
 
   servedModels(prices: PriceTable): ServedModel[] {
-    const served = Array.from(this.registry.models(), ([id, { contextLength, weights }]) => ({
-      id,
-      contextLength,
-      weights,
-      price: { ...prices.for(id) },
-    }))
+    const served = Array.from(this.registry.models(), ([id, { contextLength, weights, endpoints: served }]) => {
+      const price = prices.for(id)
+      const paths = [...endpoints.values()].filter(endpoint => served.has(endpoint.path) && prices.sells(id, endpoint.charges))
+      return { id, contextLength, weights, endpoints: paths.map(({ path }) => path), price }
+    })
     return served.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
@@ -117,7 +117,8 @@ export class Fleet {
     nthFor: (model: string, n: number): string | undefined => {
       const any = 1n << 62n
       const price = { prompt: any, cached: any, completion: any, reasoning: any }
-      return filter(this.registry.views(), { model, price, tried: new Set() }, this.#options.clock.now()).eligible[n]?.id
+      const demand = { model, endpoint: undefined, price, tried: new Set<string>() }
+      return filter(this.registry.views(), demand, this.#options.clock.now()).eligible[n]?.id
     },
   }
 
@@ -178,14 +179,8 @@ function offersOf(member: Member): ReadonlyMap<string, ModelOffer> {
   const lease = member.keeper.current()
   if (!lease) return new Map()
   if (member.models?.lease !== lease) {
-    const offers = lease.keyset.models.map(({ id, context_length: contextLength, weights_digest: weights, offer }) => {
-      const vector = {
-        prompt: BigInt(offer.prompt),
-        cached: BigInt(offer.cached),
-        completion: BigInt(offer.completion),
-        reasoning: BigInt(offer.reasoning),
-      }
-      return [id, { contextLength, weights, offer: vector }] as const
+    const offers = lease.keyset.models.map(({ id, context_length: contextLength, weights_digest: weights, endpoints: paths, offer }) => {
+      return [id, { contextLength, weights, endpoints: new Set(paths), offer: toVector(offer) }] as const
     })
     member.models = { lease, offers: new Map(offers) }
   }

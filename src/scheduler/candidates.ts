@@ -21,27 +21,34 @@ export interface WorkerView {
 export interface ModelOffer {
   readonly contextLength: number
   readonly weights: string | null
-  /** nanoTON per million tokens by class. */
+  /** Paths that are served for it. */
+  readonly endpoints: ReadonlySet<string>
   readonly offer: PriceVector
 }
 
+/** nanoTON per million of each unit. A unit that is not sold is absent. */
 export interface PriceVector {
   readonly prompt: bigint
   readonly cached: bigint
   readonly completion: bigint
   readonly reasoning: bigint
+  readonly images?: bigint
+  readonly characters?: bigint
+  readonly seconds?: bigint
 }
 
 export interface Demand {
   readonly model: string
-  /** What the caller pays; a worker that asks for more in any class is not asked. */
+  /** The path that is asked for; undefined where any will do. */
+  readonly endpoint: string | undefined
+  /** What the caller pays, in the units that the path is charged by; a worker that asks for more in any of them is not asked. */
   readonly price: PriceVector
   /** Workers that already failed this request. */
   readonly tried: ReadonlySet<string>
 }
 
 /** Why a worker may not have a request. */
-export type Refusal = 'no-lease' | 'model' | 'price' | 'resting' | 'tried'
+export type Refusal = 'no-lease' | 'model' | 'endpoint' | 'price' | 'resting' | 'tried'
 
 export interface Filtered {
   readonly eligible: readonly WorkerView[]
@@ -65,18 +72,16 @@ function refuse(worker: WorkerView, demand: Demand, now: number): Refusal | unde
   if (worker.leaseExpiresAt <= now) return 'no-lease'
   const served = worker.models.get(demand.model)
   if (!served) return 'model'
+  if (demand.endpoint !== undefined && !served.endpoints.has(demand.endpoint)) return 'endpoint'
   if (!covers(demand.price, served.offer)) return 'price'
   if (worker.restsUntil > now) return 'resting'
   return undefined
 }
 
+const units = ['prompt', 'cached', 'completion', 'reasoning', 'images', 'characters', 'seconds'] as const
+
 function covers(price: PriceVector, offer: PriceVector): boolean {
-  return (
-    price.prompt >= offer.prompt &&
-    price.cached >= offer.cached &&
-    price.completion >= offer.completion &&
-    price.reasoning >= offer.reasoning
-  )
+  return units.every(unit => price[unit] === undefined || price[unit] >= (offer[unit] ?? 0n))
 }
 
 /** Outstanding work: tokens still to make, then requests running. Lower is better. */

@@ -14,9 +14,12 @@ export interface Assignment {
   release(outcome: 'served' | 'failed' | 'left'): void
 }
 
-/** Why nobody could be chosen. `unknown-model`: no worker has ever served it; `none`: some did, or nobody can say, and none may now. */
+/**
+ * Why nobody could be chosen. `unknown-model`: no worker has ever served it; `unserved-endpoint`: it is served now, and nowhere
+ * at this path; `none`: some did, or nobody can say, and none may now.
+ */
 export interface NoWorker {
-  readonly reason: 'unknown-model' | 'none'
+  readonly reason: 'unknown-model' | 'unserved-endpoint' | 'none'
   readonly refused: ReadonlyMap<string, Refusal>
 }
 
@@ -48,7 +51,7 @@ export class Registry {
   assign(demand: Demand, tokens: number): Assignment | NoWorker {
     const { eligible, refused } = filter(this.views(), demand, this.#now())
     const chosen = pick(eligible, this.#draw)
-    if (!chosen) return { reason: this.#mayBeServed(demand.model) ? 'none' : 'unknown-model', refused }
+    if (!chosen) return { reason: this.#whyNobody(demand), refused }
     return this.#take(this.#entries.get(chosen.id)!, tokens)
   }
 
@@ -69,11 +72,13 @@ export class Registry {
     }
   }
 
-  /** Whether a worker has served the model before; while no lease is live at all, nobody can say that a model is unknown. */
-  #mayBeServed(model: string): boolean {
-    if (this.models().size === 0) return true
-    for (const entry of this.#entries.values()) if (entry.everServed.has(model)) return true
-    return false
+  /** While no lease is live at all, nobody can say that a model is unknown. */
+  #whyNobody({ model, endpoint }: Demand): NoWorker['reason'] {
+    const models = this.models()
+    const served = models.get(model)
+    if (served) return endpoint === undefined || served.endpoints.has(endpoint) ? 'none' : 'unserved-endpoint'
+    const isKnown = models.size === 0 || this.#entries.values().some(entry => entry.everServed.has(model))
+    return isKnown ? 'none' : 'unknown-model'
   }
 
   /** All workers as the scheduler sees them now. */
@@ -88,7 +93,7 @@ export class Registry {
     }))
   }
 
-  /** Models that a live lease serves now, each with the longest context any worker gives it. */
+  /** Models that a live lease serves now, each with the longest context any worker gives it and all the paths. */
   models(): Map<string, ModelOffer> {
     const now = this.#now()
     const models = new Map<string, ModelOffer>()
@@ -96,9 +101,14 @@ export class Registry {
       for (const [id, offer] of entry.lease.models()) {
         entry.everServed.add(id)
         const known = models.get(id)
-        if (entry.lease.expiresAt() > now && (!known || known.contextLength < offer.contextLength)) models.set(id, offer)
+        if (entry.lease.expiresAt() > now) models.set(id, known ? together(known, offer) : offer)
       }
     }
     return models
   }
+}
+
+function together(a: ModelOffer, b: ModelOffer): ModelOffer {
+  const longer = a.contextLength < b.contextLength ? b : a
+  return a.endpoints === b.endpoints ? longer : { ...longer, endpoints: a.endpoints.union(b.endpoints) }
 }

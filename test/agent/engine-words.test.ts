@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { readChat } from '../../src/agent/endpoints/chat-completions.ts'
 import { ChoiceStream } from '../../src/agent/endpoints/choice-stream.ts'
 import { requireLoopback } from '../../src/agent/engine-address.ts'
 import { parseModels } from '../../src/agent/engine-models.ts'
 import { errorAnswer } from '../../src/agent/error-answer.ts'
 import { AgentError } from '../../src/agent/errors.ts'
 import { Tally } from '../../src/agent/tally.ts'
+import { endpoints, type ReadRequest, readRequest } from '../../src/openai/index.ts'
 import { chat, offer } from './fixture.ts'
 
 const events = (...data: unknown[]) =>
@@ -20,7 +20,11 @@ const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 }
 
 function stream(body: object = {}) {
   const asked = chat({ stream: true, ...body })
-  const { facts } = readChat(Buffer.from(JSON.stringify(asked)), 'application/json', { model: 'scripted', stream: true })
+  const { facts } = readRequest(
+    endpoints.get('/v1/chat/completions')!,
+    'application/json',
+    Buffer.from(JSON.stringify(asked)),
+  ) as ReadRequest
   const tally = new Tally({ promptMost: 100, completionMost: 100, choices: facts.generates!.choices })
   return { stream: new ChoiceStream({ facts, form: 'chat', tally, price: offer }), tally }
 }

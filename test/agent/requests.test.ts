@@ -75,11 +75,11 @@ describe('before the engine runs', () => {
       body: chat({ stream_options: { include_usage: 'yes' } }),
       status: 400,
       code: null,
-      param: 'include_usage',
+      param: 'stream_options.include_usage',
     },
     {
       what: 'a body nested too deeply',
-      body: Buffer.from(`{"model":"scripted","messages":[1],"x":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
+      body: Buffer.from(`{"model":"scripted","messages":[{"role":"user","content":"a"}],"x":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
       status: 400,
       code: null,
     },

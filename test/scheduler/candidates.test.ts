@@ -2,16 +2,18 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Demand, filter, pick, type WorkerView } from '../../src/scheduler/index.ts'
 
+const path = '/v1/chat/completions'
+const endpoints = new Set([path])
 const price = { prompt: 10n, cached: 5n, completion: 20n, reasoning: 20n }
 const good: WorkerView = {
   id: 'a',
-  models: new Map([['m', { contextLength: 1024, weights: null, offer: price }]]),
+  models: new Map([['m', { contextLength: 1024, weights: null, endpoints, offer: price }]]),
   leaseExpiresAt: 2_000,
   restsUntil: 0,
   running: 0,
   outstandingTokens: 0,
 }
-const demand: Demand = { model: 'm', price, tried: new Set() }
+const demand: Demand = { model: 'm', endpoint: path, price, tried: new Set() }
 
 describe('filter', () => {
   test('keeps a worker with a live lease, the model, a price that covers its offer, and no rest', () => {
@@ -24,29 +26,42 @@ describe('filter', () => {
     ['another model', { ...good, models: new Map() }, 'model'],
     [
       'a higher price for prompts',
-      { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, prompt: 11n } }]]) },
+      { ...good, models: new Map([['m', { contextLength: 1, weights: null, endpoints, offer: { ...price, prompt: 11n } }]]) },
       'price',
     ],
     [
       'a higher price for cached prompts',
-      { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, cached: 6n } }]]) },
+      { ...good, models: new Map([['m', { contextLength: 1, weights: null, endpoints, offer: { ...price, cached: 6n } }]]) },
       'price',
     ],
     [
       'a higher price for completions',
-      { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, completion: 21n } }]]) },
+      { ...good, models: new Map([['m', { contextLength: 1, weights: null, endpoints, offer: { ...price, completion: 21n } }]]) },
       'price',
     ],
     [
       'a higher price for reasoning',
-      { ...good, models: new Map([['m', { contextLength: 1, weights: null, offer: { ...price, reasoning: 21n } }]]) },
+      { ...good, models: new Map([['m', { contextLength: 1, weights: null, endpoints, offer: { ...price, reasoning: 21n } }]]) },
       'price',
+    ],
+    [
+      'another path',
+      { ...good, models: new Map([['m', { contextLength: 1, weights: null, endpoints: new Set(['/v1/embeddings']), offer: price }]]) },
+      'endpoint',
     ],
     ['a rest that is not over', { ...good, restsUntil: 1_001 }, 'resting'],
   ] as const)('drops a worker with %s', (_, worker, refusal) => {
     const { eligible, refused } = filter([worker], demand, 1_000)
     expect(eligible).toEqual([])
     expect(refused.get('a')).toBe(refusal)
+  })
+
+  test('looks at no unit that is not paid here, and at any path where none is asked for', () => {
+    const dear = { ...good, models: new Map([['m', { contextLength: 1, weights: null, endpoints, offer: { ...price, images: 9n } }]]) }
+    expect(filter([dear], demand, 1_000).eligible).toEqual([dear])
+    expect(filter([dear], { ...demand, price: { ...price, images: 9n } }, 1_000).eligible).toEqual([dear])
+    expect(filter([dear], { ...demand, price: { ...price, images: 8n } }, 1_000).refused.get('a')).toBe('price')
+    expect(filter([good], { ...demand, endpoint: undefined }, 1_000).eligible).toEqual([good])
   })
 
   test('drops a worker that already failed the request', () => {

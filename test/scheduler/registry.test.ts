@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { Breaker, Registry } from '../../src/scheduler/index.ts'
 
+const path = '/v1/chat/completions'
+const endpoints = new Set([path])
 const price = { prompt: 1n, cached: 1n, completion: 1n, reasoning: 1n }
-const demand = (model = 'm', tried: string[] = []) => ({ model, price, tried: new Set(tried) })
+const demand = (model = 'm', tried: string[] = []) => ({ model, endpoint: path, price, tried: new Set(tried) })
 
 function setUp(ids = ['a', 'b']) {
   const time = { now: 1_000 }
   const leases = new Map(
-    ids.map(id => [id, { until: 10_000, models: new Map([['m', { contextLength: 8, weights: null, offer: price }]]) }]),
+    ids.map(id => [id, { until: 10_000, models: new Map([['m', { contextLength: 8, weights: null, endpoints, offer: price }]]) }]),
   )
   const registry = new Registry({ now: () => time.now, draw: () => 0 })
   for (const [id, lease] of leases) registry.add(id, { models: () => lease.models, expiresAt: () => lease.until })
@@ -52,6 +54,17 @@ describe('the registry', () => {
     leases.get('a')!.models = new Map()
     expect([...registry.models().keys()]).toEqual([])
     expect(registry.assign(demand('m'), 1)).toMatchObject({ reason: 'none' })
+  })
+
+  test('tells a model that is not served at a path, and knows the paths of all its workers', () => {
+    const { registry, leases } = setUp()
+    const embedding = { ...demand(), endpoint: '/v1/embeddings' }
+    expect(registry.assign(embedding, 1)).toMatchObject({ reason: 'unserved-endpoint' })
+    const longer = { contextLength: 9, weights: null, endpoints: new Set(['/v1/embeddings']), offer: price }
+    leases.get('b')!.models = new Map([['m', longer]])
+    expect(registry.models().get('m')).toMatchObject({ contextLength: 9, endpoints: new Set([path, '/v1/embeddings']) })
+    expect(registry.assign(embedding, 1)).toMatchObject({ worker: 'b' })
+    expect(registry.assign(demand(), 1)).toMatchObject({ worker: 'a' })
   })
 
   test('calls no model unknown while nobody has a live lease', () => {

@@ -4,6 +4,7 @@
  * engine has really finished.
  */
 import { costOf, type Finish, finishOf, type Price, type Usage } from '../../envelope/index.ts'
+import type { Facts } from '../../openai/index.ts'
 import { parseJson } from '../engine-json.ts'
 import { AgentError } from '../errors.ts'
 import type { SseEvent } from '../sse.ts'
@@ -11,7 +12,7 @@ import type { Tally } from '../tally.ts'
 import { isRecord } from './body.ts'
 import { callerUsage } from './caller-usage.ts'
 import { type Form, type Piece, readChunk } from './choices.ts'
-import type { EventReader, Facts } from './endpoint.ts'
+import type { EventReader } from './endpoint.ts'
 
 const done = 'data: [DONE]\n\n'
 

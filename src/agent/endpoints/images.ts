@@ -1,32 +1,16 @@
 /** `POST /v1/images/generations`: charged by the image. */
 import { costOf } from '../../envelope/index.ts'
 import { parseJson } from '../engine-json.ts'
-import { refusal } from '../errors.ts'
-import { isCount, isRecord, isString, jsonBody, optional, parseBody, required } from './body.ts'
+import { bodyOf, isRecord, jsonBody } from './body.ts'
 import { garbage, refuseError } from './choices.ts'
-import type { Ask, Endpoint, Promised, ReaderOptions, WholeReader } from './endpoint.ts'
-
-const maxImages = 16
+import type { Endpoint, ReaderOptions, WholeReader } from './endpoint.ts'
 
 export const images: Endpoint = {
   path: '/v1/images/generations',
-  takes: 'application/json',
-  read,
+  write: request => jsonBody(bodyOf(request)),
   accepts: contentType => contentType === 'application/json',
   answersAs: () => 'application/json',
   reader,
-}
-
-function read(bytes: Buffer, _contentType: string, promised: Promised): Ask {
-  const body = parseBody(bytes, promised)
-  if (promised.stream) throw refusal(400, null, "'stream' is not possible here: images come whole.", 'stream')
-  required(body, 'prompt', isString, 'a text')
-  const count = optional(body, 'n', isCount, 'a positive integer') ?? 1
-  if (count > maxImages) throw refusal(400, null, `'n' is larger than ${maxImages}.`, 'n')
-  return {
-    facts: { stream: false, inputs: 0, hasMedia: false, units: { images: count }, asksUsage: false, asksContinuousUsage: false },
-    write: () => jsonBody(body),
-  }
 }
 
 function reader({ tally, budget, price }: ReaderOptions): WholeReader {

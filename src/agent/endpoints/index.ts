@@ -11,4 +11,4 @@ import { transcriptions } from './transcriptions.ts'
 const all = [chatCompletions, completions, embeddings, responses, images, speech, transcriptions, moderations, rerank]
 
 export const endpoints: ReadonlyMap<string, Endpoint> = new Map(all.map(endpoint => [endpoint.path, endpoint]))
-export type { AnswerReader, Ask, Endpoint, EngineBody, Facts } from './endpoint.ts'
+export type { AnswerReader, Endpoint, EngineBody, Rewrite } from './endpoint.ts'

@@ -1,49 +1,20 @@
 /** `POST /v1/responses`: create, whole or streamed. Answers are kept nowhere, so nothing that needs a stored one is possible. */
 import { costOf } from '../../envelope/index.ts'
 import { parseJson } from '../engine-json.ts'
-import { AgentError, refusal } from '../errors.ts'
-import { type Body, hasMediaParts, isCount, isRecord, jsonBody, optional, parseBody } from './body.ts'
+import { AgentError } from '../errors.ts'
+import { bodyOf, isRecord, limitedBody } from './body.ts'
 import { callerUsage } from './caller-usage.ts'
 import { garbage, refuseError, textSize } from './choices.ts'
-import type { Ask, Endpoint, Promised, ReaderOptions, WholeReader } from './endpoint.ts'
+import type { Endpoint, ReaderOptions, WholeReader } from './endpoint.ts'
 import { TypedEvents, type TypedForm } from './typed-events.ts'
 
 export const responses: Endpoint = {
   path: '/v1/responses',
-  takes: 'application/json',
-  read,
+  // Engines that could store would do so by default.
+  write: (request, rewrite) => limitedBody({ ...bodyOf(request), store: false }, ['max_output_tokens'], rewrite),
   accepts: (contentType, { stream }) => contentType === (stream ? 'text/event-stream' : 'application/json'),
   answersAs: (_, { stream }) => (stream ? 'text/event-stream; charset=utf-8' : 'application/json'),
   reader: options => (options.facts.stream ? new TypedEvents({ ...options, form }) : whole(options)),
-}
-
-/** Members that only mean something where answers are kept. */
-const needsStore = ['previous_response_id', 'conversation'] as const
-
-function read(bytes: Buffer, _contentType: string, promised: Promised): Ask {
-  const body = parseBody(bytes, promised)
-  for (const member of needsStore)
-    if (body[member] != null)
-      throw refusal(400, null, `'${member}' is not possible: answers are kept nowhere. Send the whole input.`, member)
-  for (const member of ['store', 'background'])
-    if (body[member] === true) throw refusal(400, null, `'${member}' is not possible: answers are kept nowhere.`, member)
-  const { input } = body
-  if (!(typeof input === 'string' && input !== '') && !(Array.isArray(input) && input.length > 0))
-    throw refusal(400, null, "'input' must be a text or an array that is not empty.", 'input')
-  const maxTokens = optional(body, 'max_output_tokens', isCount, 'a positive integer')
-  return {
-    facts: {
-      stream: promised.stream,
-      inputs: 1,
-      hasMedia: hasMediaParts(input),
-      generates: { choices: 1, ...(maxTokens === undefined ? {} : { maxTokens }) },
-      units: {},
-      asksUsage: true,
-      asksContinuousUsage: false,
-    },
-    // Engines that could store would do so by default.
-    write: (most, salt) => jsonBody({ ...body, store: false, ...(most === undefined ? {} : { max_output_tokens: most }) }, salt),
-  }
 }
 
 const form: TypedForm = {
@@ -87,6 +58,6 @@ function whole({ tally, budget, price }: ReaderOptions): WholeReader {
 
 function seen(item: unknown): { completionBytes: number; reasoningBytes: number } {
   if (!isRecord(item)) throw garbage('an output item that is no object')
-  const bytes = textSize(item as Body)
+  const bytes = textSize(item)
   return item.type === 'reasoning' ? { completionBytes: 0, reasoningBytes: bytes } : { completionBytes: bytes, reasoningBytes: 0 }
 }

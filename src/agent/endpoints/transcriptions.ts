@@ -3,12 +3,12 @@
  * second of sound, rounded up: what the engine says, held between bounds that follow from the recording's size.
  */
 import { costOf, type Usage } from '../../envelope/index.ts'
-import { audioSeconds } from '../../metering/index.ts'
+import type { Body, Facts } from '../../openai/index.ts'
 import { parseJson } from '../engine-json.ts'
 import { refusal } from '../errors.ts'
-import { type Body, checkPromised, isRecord } from './body.ts'
+import { isRecord } from './body.ts'
 import { garbage, refuseError } from './choices.ts'
-import type { Ask, Endpoint, EngineBody, Facts, Promised, ReaderOptions, WholeReader } from './endpoint.ts'
+import type { Endpoint, EngineBody, ReaderOptions, WholeReader } from './endpoint.ts'
 import { TypedEvents, type TypedForm } from './typed-events.ts'
 
 /** Media types of answers by `response_format`. Engines disagree about those of subtitles. */
@@ -23,8 +23,10 @@ const formats: Readonly<Record<string, readonly string[]>> = {
 
 export const transcriptions: Endpoint = {
   path: '/v1/audio/transcriptions',
-  takes: 'multipart/form-data',
-  read,
+  write: ({ form }) => {
+    if (!form) throw refusal(415, 'unsupported_media_type', 'The body must be a form.')
+    return written(form)
+  },
   accepts: (contentType, facts) => (facts.stream ? contentType === 'text/event-stream' : formats[format(facts)]!.includes(contentType)),
   answersAs: (_, facts) => {
     if (facts.stream) return 'text/event-stream; charset=utf-8'
@@ -34,54 +36,11 @@ export const transcriptions: Endpoint = {
   reader: options => (options.facts.stream ? new TypedEvents({ ...options, form: eventsOf(options) }) : whole(options)),
 }
 
-async function read(bytes: Buffer, contentType: string, promised: Promised): Promise<Ask> {
-  const form = await parseForm(bytes, contentType)
-  const stream = single(form, 'stream') ?? 'false'
-  if (stream !== 'true' && stream !== 'false') throw refusal(400, null, "'stream' must be true or false.", 'stream')
-  checkPromised(single(form, 'model'), stream === 'true', promised)
-  const responseFormat = single(form, 'response_format') ?? 'json'
-  if (!Object.hasOwn(formats, responseFormat)) throw refusal(400, null, "'response_format' is not one that exists.", 'response_format')
-  const files = form.getAll('file')
-  const [file] = files
-  if (files.length !== 1 || typeof file === 'string' || !file || file.size === 0)
-    throw refusal(400, null, "'file' must be one recording that is not empty.", 'file')
-  const { least, most } = audioSeconds(Buffer.from(await file.arrayBuffer()))
-  return {
-    facts: {
-      stream: promised.stream,
-      inputs: 0,
-      hasMedia: false,
-      units: { seconds: most },
-      asksUsage: true,
-      asksContinuousUsage: false,
-      detail: { format: responseFormat, leastSeconds: least },
-    },
-    write: () => written(form),
-  }
-}
-
 /** The form, written anew: one reading, one boundary of ours. */
 async function written(form: FormData): Promise<EngineBody> {
   form.delete('cache_salt')
   const response = new Response(form)
   return { contentType: response.headers.get('content-type')!, bytes: Buffer.from(await response.arrayBuffer()) }
-}
-
-async function parseForm(bytes: Buffer, contentType: string): Promise<FormData> {
-  try {
-    return await new Response(bytes as Uint8Array<ArrayBuffer>, { headers: { 'content-type': contentType } }).formData()
-  } catch {
-    throw refusal(400, null, 'The body is not a valid multipart form.')
-  }
-}
-
-/** A text field that stands at most once: two would let two readers see two things. */
-function single(form: FormData, name: string): string | undefined {
-  const values = form.getAll(name)
-  if (values.length > 1) throw refusal(400, null, `'${name}' stands twice.`, name)
-  const [value] = values
-  if (value !== undefined && typeof value !== 'string') throw refusal(400, null, `'${name}' must be a text.`, name)
-  return value
 }
 
 function whole({ facts, tally, budget, price }: ReaderOptions): WholeReader {

@@ -3,11 +3,12 @@
  * Events pass word for word, but for the last one, whose usage is written here.
  */
 import { costOf, type Finish, type Price, type Usage } from '../../envelope/index.ts'
+import type { Body } from '../../openai/index.ts'
 import { parseJson } from '../engine-json.ts'
 import { AgentError } from '../errors.ts'
 import type { SseEvent } from '../sse.ts'
 import type { Tally } from '../tally.ts'
-import { type Body, isRecord } from './body.ts'
+import { isRecord } from './body.ts'
 import { garbage, refuseError, textSize } from './choices.ts'
 import type { EventReader } from './endpoint.ts'
 
