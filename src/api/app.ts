@@ -52,6 +52,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
 
   for (const endpoint of endpoints.values())
     app.post(endpoint.path, key, inferenceEndpoint(endpoint, options.inference, options.bodyLimitBytes))
+  app.all('/v1/responses/:id{.+}', key, () => refuse(new ApiError('not_found', 'There is no stored response: answers are kept nowhere.')))
   app.get('/v1/models', key, models(options.models))
   app.get('/v1/models/:id{.+}', key, model(options.models))
 

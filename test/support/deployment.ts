@@ -16,7 +16,15 @@ import { silentLogger } from '../../src/lib/logger.ts'
 import { developmentMeasurements, SoftwareQuotingAuthority } from '../../src/tee/index.ts'
 import { eventually } from './eventually.ts'
 
-export const price = { prompt: '20000000', cached: '10000000', completion: '60000000', reasoning: '60000000' }
+export const price = {
+  prompt: '20000000',
+  cached: '10000000',
+  completion: '60000000',
+  reasoning: '60000000',
+  images: '5000000000',
+  characters: '7000000',
+  seconds: '900000000',
+}
 
 export interface DeploymentOptions {
   /** One worker for each engine URL. */
@@ -51,6 +59,8 @@ export interface Deployment {
   readonly workers: Map<string, Child<{ url: string; engineURL: string }>>
   proxy: Child<{ url: string }>
   get(path: string): Promise<Response>
+  /** Posts a body, JSON or a form, with the account's key. */
+  post(path: string, body: object, init?: RequestInit): Promise<Response>
   chat(body: object, init?: RequestInit): Promise<Response>
   account(): Promise<Account>
   /** The account once nothing is reserved any more. */
@@ -184,13 +194,17 @@ async function start(
     set proxy(next) {
       proxy = next
     },
-    chat: (body, init) =>
-      fetch(`${deployment.origin}/v1/chat/completions`, {
+    post: (path, body, init) => {
+      const authorization = `Bearer ${apiKey}`
+      const isForm = body instanceof FormData
+      return fetch(deployment.origin + path, {
         method: 'POST',
-        headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
-        body: JSON.stringify(body),
+        headers: isForm ? { authorization } : { authorization, 'content-type': 'application/json' },
+        body: isForm ? body : JSON.stringify(body),
         ...init,
-      }),
+      })
+    },
+    chat: (body, init) => deployment.post('/v1/chat/completions', body, init),
     async account() {
       const body = (await (await get('/v1/account')).json()) as Record<string, string>
       const { channel: name, ...amounts } = body
