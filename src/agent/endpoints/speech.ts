@@ -6,6 +6,7 @@ export const speech: Endpoint = {
   path: '/v1/audio/speech',
   write: request => jsonBody(bodyOf(request)),
   accepts: contentType => /^audio\/[a-z0-9.+-]+$/.test(contentType) || contentType === 'application/octet-stream',
-  answersAs: engine => engine,
+  // A request that is cancelled before the engine has answered has no type to pass on.
+  answersAs: engine => engine || 'application/octet-stream',
   reader: () => ({ kind: 'raw' }),
 }
