@@ -1,0 +1,110 @@
+/** What a client is to the matrix: its own calls, as its documentation writes them, brought to one form. */
+import { z } from 'zod'
+import type { Endpoint } from './matrix.ts'
+
+/** How a client reaches Chrysalis: what a user would set. */
+export interface Connection {
+  readonly baseURL: string
+  readonly apiKey: string
+  /** Tries after the first. */
+  readonly maxRetries: number
+  readonly fetch: typeof fetch
+}
+
+export interface Call {
+  readonly id: string
+  readonly name: string
+  readonly args: unknown
+}
+
+export interface Question {
+  readonly connection: Connection
+  readonly model: string
+  readonly text: string
+  readonly signal: AbortSignal
+  /** Whether {@link weather} is offered. */
+  readonly offersTool?: boolean
+  /** Whether the answer is to be kept, where an endpoint has a member for that. */
+  readonly store?: boolean
+  /** A call that was made before, with its result. */
+  readonly called?: Call & { readonly result: string }
+}
+
+/** An answer, as far as the client shows it. */
+export interface Answer {
+  readonly text?: string
+  readonly bytes?: Uint8Array
+  readonly vector?: readonly number[]
+  readonly list?: readonly unknown[]
+  /** What structured output was parsed to. */
+  readonly value?: unknown
+  readonly calls?: readonly Call[]
+  readonly usage?: ShownUsage | undefined
+}
+
+/** What a client shows of `usage`, in whatever unit the endpoint is charged by. */
+export interface ShownUsage {
+  readonly prompt?: number | undefined
+  readonly completion?: number | undefined
+  readonly images?: number | undefined
+  readonly seconds?: number | undefined
+  /** NanoTON, where members that OpenAI does not have are passed on. */
+  readonly cost?: string | undefined
+}
+
+export type Ask = (question: Question) => Promise<Answer>
+/** Yields what has come, piece by piece, and returns the answer. */
+export type Stream = (question: Question) => AsyncGenerator<string, Answer>
+/** Why a client does not have something. */
+export type Without = string
+
+/** One endpoint as a client calls it. */
+export interface EndpointCalls {
+  readonly whole: Ask
+  readonly stream?: Stream | Without
+  /** The same whole call, asking for {@link form}. */
+  readonly structured?: Ask | Without
+  /** Where the client has no way to give up a call, or to try again. */
+  readonly cannot?: Partial<Record<'abort' | 'retries', Without>>
+  /** The client keeps the usage to itself: only the charge can be checked. */
+  readonly hidesUsage?: boolean
+}
+
+export interface Client {
+  readonly id: string
+  readonly title: string
+  readonly endpoints: Readonly<Record<Endpoint, EndpointCalls | Without>>
+  /** What a thrown value says, in the client's own classes. */
+  failure(error: unknown): { status: number | undefined; code: unknown; kind: string }
+  /** The class, or the client's own word, that it has for a status. */
+  kindOf(status: number): string
+}
+
+/** The function that is offered. */
+export const weather = {
+  name: 'get_weather',
+  description: 'Get the weather in a city',
+  parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'], additionalProperties: false },
+}
+
+/** The form that structured output has to have. */
+export const form = z.strictObject({ city: z.string(), degrees: z.number() })
+
+/** Two seconds of silence: 16 bit, mono, 8000 samples a second. */
+export function recording(): Buffer {
+  const samples = Buffer.alloc(2 * 8_000 * 2)
+  const head = Buffer.alloc(44)
+  head.write('RIFF', 0, 'latin1')
+  head.writeUInt32LE(36 + samples.length, 4)
+  head.write('WAVEfmt ', 8, 'latin1')
+  head.writeUInt32LE(16, 16)
+  head.writeUInt16LE(1, 20)
+  head.writeUInt16LE(1, 22)
+  head.writeUInt32LE(8_000, 24)
+  head.writeUInt32LE(16_000, 28)
+  head.writeUInt16LE(2, 32)
+  head.writeUInt16LE(16, 34)
+  head.write('data', 36, 'latin1')
+  head.writeUInt32LE(samples.length, 40)
+  return Buffer.concat([head, samples])
+}
