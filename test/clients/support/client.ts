@@ -66,8 +66,8 @@ export interface EndpointCalls {
   readonly structured?: Ask | Without
   /** Where the client has no way to give up a call, or to try again. */
   readonly cannot?: Partial<Record<'abort' | 'retries', Without>>
-  /** The client keeps the usage to itself: only the charge can be checked. */
-  readonly hidesUsage?: boolean
+  /** The client keeps the usage to itself, always or of a stream: only the charge can be checked. */
+  readonly hidesUsage?: 'always' | 'of a stream'
 }
 
 export interface Client {
@@ -75,9 +75,15 @@ export interface Client {
   readonly title: string
   readonly endpoints: Readonly<Record<Endpoint, EndpointCalls | Without>>
   /** What a thrown value says, in the client's own classes. */
-  failure(error: unknown): { status: number | undefined; code: unknown; kind: string }
-  /** The class, or the client's own word, that it has for a status. */
-  kindOf(status: number): string
+  failure(error: unknown): Failure
+  /** The class, or the client's own word, that it has for such a failure. */
+  kindOf(failure: { status: number; code: unknown; endpoint: Endpoint }): string
+}
+
+export interface Failure {
+  readonly status: number | undefined
+  readonly code: unknown
+  readonly kind: string
 }
 
 /** The function that is offered. */

@@ -40,6 +40,14 @@ export const has: Readonly<Record<Endpoint, readonly Aspect[]>> = {
   rerank: plain,
 }
 
+/** What the built-in model can be asked. */
+export const builtinDoes: Readonly<Partial<Record<Endpoint, readonly Aspect[]>>> = {
+  models: ['whole'],
+  chat: ['whole', 'stream', 'tools', 'structured', 'usage', 'errors'],
+  completions: ['whole', 'stream', 'usage', 'errors'],
+  embeddings: ['whole', 'usage', 'errors'],
+}
+
 /** `scripted`: an engine that does what the test says, and echoes. `builtin`: the model in models/tiny. */
 export type Engine = 'scripted' | 'builtin'
 
@@ -70,7 +78,10 @@ export class Results {
       ['---', ...aspects.map(() => '---')],
       ...endpointNames.map(endpoint => [`\`${paths[endpoint]}\``, ...aspects.map(aspect => this.#cell(endpoint, aspect))]),
     ]
-    const reasons = Array.from(this.#without, ([key, why]) => `- ${key}: ${why}`)
+    const reasons = Array.from(
+      Map.groupBy(this.#without, ([, why]) => why),
+      ([why, keys]) => `- ${keys.map(([key]) => key).join(', ')}: ${why}`,
+    )
     return [...rows.map(cells => `| ${cells.join(' | ')} |`), ...(reasons.length > 0 ? ['', ...reasons] : [])].join('\n')
   }
 

@@ -46,7 +46,7 @@ export function openaiClient(id: string, title: string): Client {
       models: { whole: listModels },
       responses: { whole: respond, stream: respondStream, structured: respondStructured },
       images: { whole: paint },
-      speech: { whole: speak, stream: speakStream, hidesUsage: true },
+      speech: { whole: speak, stream: speakStream, hidesUsage: 'always' },
       transcriptions: { whole: transcribe, stream: transcribeStream },
       moderations: { whole: moderate },
       rerank: { whole: rerank },
@@ -55,7 +55,7 @@ export function openaiClient(id: string, title: string): Client {
       error instanceof OpenAI.APIError
         ? { status: error.status, code: error.code, kind: error.constructor.name }
         : { status: undefined, code: undefined, kind: String(error) },
-    kindOf: status => kinds[status]!,
+    kindOf: ({ status }) => kinds[status]!,
   }
 }
 

@@ -1,0 +1,4 @@
+import { aiSdk } from './support/ai-sdk.ts'
+import { runMatrix } from './support/run.ts'
+
+runMatrix(aiSdk)

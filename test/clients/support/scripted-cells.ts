@@ -1,0 +1,167 @@
+/** What each aspect has to show over an engine that does what it is told, and echoes what it got. */
+import { expect } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
+import type { EngineMode } from '../../support/scripted-engine.ts'
+import { type Cell, fails, fairUsage, finished, inMode, listsTheModels, plainText, question } from './asking.ts'
+import type { Answer, Ask, Stream } from './client.ts'
+import { type Aspect, builtinDoes, paths } from './matrix.ts'
+import { models } from './world.ts'
+
+/** A going away reaches the engine far sooner than this: the figures are in the report of bench/aborts.ts. */
+const soonMs = 2_000
+export const scriptedChecks: Readonly<Record<Aspect, (cell: Cell) => Promise<void>>> = {
+  whole: wholeIsWhatTheEngineSaid,
+  stream: streamIsNotHeldBack,
+  tools: toolsTravelBothWays,
+  structured: structuredOutputIsParsed,
+  usage: usageIsTheEnginesAndTheCharge,
+  abort: goingAwayReachesTheEngine,
+  errors: errorsAreTheClientsOwn,
+  retries: failuresAreTriedAgainOnce,
+}
+
+async function wholeIsWhatTheEngineSaid(cell: Cell): Promise<void> {
+  if (cell.endpoint === 'models') return listsTheModels(cell)
+  const { answer, request } = await inMode(cell, 'echo', () => cell.calls.whole(question(cell)))
+  expect(request.path).toBe(paths[cell.endpoint])
+  expect(JSON.stringify(request.body)).toContain(cell.endpoint === 'transcriptions' ? '"size":32044' : plainText)
+  const echoed = answer.text ?? (answer.bytes && Buffer.from(answer.bytes).toString('utf8'))
+  if (echoed !== undefined) expect(JSON.parse(echoed)).toMatchObject({ path: request.path, body: request.body })
+  else if (cell.endpoint === 'embeddings') expect(answer.vector).toEqual([1, 0, 0, 0])
+  else if (cell.endpoint === 'images') expect(answer.list).toEqual(['iVBORw0KGgo='])
+  else if (cell.endpoint === 'moderations') expect(answer.list).toEqual([false])
+  else expect(answer.list).toEqual([1])
+}
+
+/** The first piece is here while the engine has made no more than that. */
+async function streamIsNotHeldBack(cell: Cell): Promise<void> {
+  const { engine } = cell.world
+  engine.mode = 'stepped'
+  try {
+    const asked = engine.requests.length
+    const pieces = (cell.calls.stream as Stream)(question(cell))
+    const first = pieces.next()
+    const request = await engine.asked(asked + 1)
+    engine.step()
+    expect((await first).value).toBe(engine.tokens[0])
+    expect(request.made).toBe(1)
+    engine.step(engine.tokens.length - 1)
+    const rest = await finished(pieces)
+    expect(engine.tokens[0] + rest.text).toBe(engine.text)
+  } finally {
+    engine.mode = 'good'
+  }
+}
+
+async function toolsTravelBothWays(cell: Cell): Promise<void> {
+  const { calls, world } = cell
+  const asked = { ...question(cell), offersTool: true }
+  const expected = [{ id: expect.any(String), name: 'get_weather', args: { city: 'scripted' } }]
+  const { answer } = await inMode(cell, 'capable', () => calls.whole(asked))
+  expect(answer.calls).toEqual(expected)
+  if (typeof calls.stream === 'function') {
+    const { stream } = calls
+    const { answer: streamed } = await inMode(cell, 'capable', async () => (await finished(stream(asked))).answer)
+    expect(streamed.calls).toEqual(expected)
+  }
+  const called = { ...answer.calls![0]!, result: '{"sky":"sunny"}' }
+  const { answer: last, request } = await inMode(cell, 'capable', () => calls.whole({ ...asked, called }))
+  expect(last.text).toBe(world.engine.text)
+  expect(JSON.stringify(request.body)).toContain('{\\"sky\\":\\"sunny\\"}')
+}
+
+async function structuredOutputIsParsed(cell: Cell): Promise<void> {
+  const { answer, request } = await inMode(cell, 'capable', () => (cell.calls.structured as Ask)(question(cell)))
+  expect(answer.value).toEqual({ city: 'scripted', degrees: 1 })
+  expect(JSON.stringify(request.body)).toContain('"json_schema"')
+}
+
+async function usageIsTheEnginesAndTheCharge(cell: Cell): Promise<void> {
+  const { calls, world, endpoint } = cell
+  const { shown, charge: fair } = fairUsage(endpoint, world.engine)
+  const { whole, stream, hidesUsage } = calls
+  const check = async (ask: () => Promise<Answer>, hides: boolean) => {
+    const { value, charge } = await world.charged(ask)
+    expect(charge).toBe(fair)
+    if (hides) return
+    expect(value.usage).toMatchObject(shown)
+    if (value.usage!.cost !== undefined) expect(BigInt(value.usage!.cost)).toBe(charge)
+  }
+  await check(() => whole(question(cell)), hidesUsage === 'always')
+  if (typeof stream === 'function') await check(async () => (await finished(stream(question(cell)))).answer, hidesUsage !== undefined)
+}
+
+async function goingAwayReachesTheEngine(cell: Cell): Promise<void> {
+  const { calls } = cell
+  await leaves(cell, 'hang-before-head', async signal => {
+    await calls.whole({ ...question(cell), signal })
+  })
+  const { stream } = calls
+  if (typeof stream !== 'function') return
+  await leaves(cell, 'endless', async signal => {
+    for await (const _ of stream({ ...question(cell), signal })) if (signal.aborted) continue
+  })
+  expect((await cell.world.deployment.idle()).reserved).toBe(0n)
+}
+
+async function leaves({ world }: Cell, mode: EngineMode, ask: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const { engine } = world
+  const leaving = new AbortController()
+  const asked = engine.requests.length
+  engine.mode = mode
+  try {
+    // Some clients throw, some end the stream that they were told to leave.
+    const ended = ask(leaving.signal).catch(() => {})
+    const request = await engine.asked(asked + 1)
+    if (mode === 'endless') await eventually(async () => (request.made > 10 ? true : undefined))
+    const leftAt = performance.now()
+    leaving.abort()
+    await ended
+    await request.closed
+    expect(request.leftAt! - leftAt).toBeLessThan(soonMs)
+  } finally {
+    engine.mode = 'good'
+  }
+}
+
+async function errorsAreTheClientsOwn(cell: Cell): Promise<void> {
+  const { world, calls, endpoint } = cell
+  await fails(cell, () => calls.whole({ ...question(cell), connection: world.connection({ apiKey: 'sk-wrong' }) }), 401, 'invalid_api_key')
+  await fails(cell, () => calls.whole({ ...question(cell), model: 'gpt-9' }), 404, 'model_not_found')
+  if (endpoint === 'models') return
+  await fails(cell, () => calls.whole({ ...question(cell), model: models.dear }), 402, 'insufficient_quota')
+  // A model is served where its engine says so, and the answer says which models are.
+  if (!builtinDoes[endpoint]) await fails(cell, () => calls.whole({ ...question(cell), model: models.builtin }), 404, 'model_not_found')
+  if (endpoint === 'responses') await fails(cell, () => calls.whole({ ...question(cell), store: true }), 400, null)
+  const spoilt: [EngineMode, number, unknown][] = [
+    ['status-400', 400, null],
+    ['status-429', 429, 'rate_limit_exceeded'],
+    ['status-500', 502, 'engine_failed'],
+  ]
+  for (const [mode, status, code] of spoilt) await inMode(cell, mode, () => fails(cell, () => calls.whole(question(cell)), status, code))
+  const { stream } = calls
+  if (typeof stream !== 'function') return
+  await inMode(cell, 'status-400', () => fails(cell, () => finished(stream(question(cell))), 400, null))
+  // Broken on the way: whatever has come is no whole answer.
+  await inMode(cell, 'half-answer', () => expect(finished(stream(question(cell)))).rejects.toThrow())
+  if (endpoint !== 'speech') await inMode(cell, 'error-in-stream', () => expect(finished(stream(question(cell)))).rejects.toThrow())
+}
+
+async function failuresAreTriedAgainOnce(cell: Cell): Promise<void> {
+  const { world, calls, endpoint } = cell
+  const { engine } = world
+  const connection = world.connection({ maxRetries: 2 })
+  const asked = engine.requests.length
+  world.tries()
+  engine.custom = (_request, response) => {
+    engine.custom = undefined
+    response.writeHead(500, { 'content-type': 'application/json' }).end('{"error":{"message":"out of memory"}}')
+  }
+  const { charge } = await world.charged(() => calls.whole({ ...question(cell), connection }))
+  expect(engine.requests.length - asked).toBe(2)
+  expect(world.tries()).toBe(2)
+  expect(charge).toBe(fairUsage(endpoint, engine).charge)
+  // An empty account does not fill by asking again.
+  await expect(calls.whole({ ...question(cell), connection, model: models.dear })).rejects.toThrow()
+  expect(world.tries()).toBe(1)
+}
