@@ -5,6 +5,7 @@ import { CodedError } from '../lib/coded-error.ts'
  * - `channel-not-open`: the channel is not open on the chain, or is being closed. **Open another**.
  * - `unknown-channel`: no such channel here. **Fix the request**.
  * - `duplicate-rid`: this request id was used before. **Fix the request**: a new request needs a new id.
+ * - `already-used`: what was to be charged once was charged, or is about to be. **Stop**: it is never charged again.
  * - `no-reservation`: nothing is reserved under this id: never, or voided or expired since.
  * - `above-reservation`: the cost is more than was reserved. **Stop: security event**; nothing was debited.
  * - `conflict`: this id was posted already, with another cost or receipt. **Stop: security event**; the first post stands.
@@ -18,6 +19,7 @@ export type LedgerErrorCode =
   | 'channel-not-open'
   | 'unknown-channel'
   | 'duplicate-rid'
+  | 'already-used'
   | 'no-reservation'
   | 'above-reservation'
   | 'conflict'

@@ -1,6 +1,6 @@
 export type { ChannelStatus } from './account.ts'
 export { LedgerError, type LedgerErrorCode } from './errors.ts'
-export { Ledger, type LedgerOptions, openLedger } from './ledger.ts'
+export { Ledger, type LedgerOptions, openLedger, type ReservationRequest } from './ledger.ts'
 export type {
   AccountView,
   AuthorisationRecord,

@@ -27,10 +27,20 @@ const recentCount = 100
 const rememberedPosts = 100_000
 const sweepMs = 15_000
 
+/** What a reservation asks for. */
+export interface ReservationRequest {
+  readonly rid: string
+  readonly channel: string
+  readonly amount: Nanoton
+  /** When it is voided by itself, ms. */
+  readonly expiresAt: number
+}
+
 interface Reservation {
   readonly channel: string
   readonly amount: Nanoton
   readonly expiresAt: number
+  readonly once: string | undefined
 }
 
 interface Posted {
@@ -74,6 +84,8 @@ export class Ledger {
   readonly #heads: Map<string, Head>
   readonly #durableHeads: Map<string, Head>
   readonly #reservations = new Map<string, Reservation>()
+  /** What may be charged once and is looked up, reserved, or posted but not durable: the store does not know it yet. */
+  readonly #once = new Set<string>()
   readonly #posted = new LRUCache<string, Posted>({ max: rememberedPosts })
   /** Receipts on their way to the store. */
   readonly #undurable = new Map<string, { receipt: Buffer; cost: Nanoton; channel: string }>()
@@ -149,12 +161,33 @@ export class Ledger {
    * Sets the worst case of a request aside until it is posted, voided, or `expiresAt` (ms) passes.
    * Throws `insufficient-funds`, `channel-not-open`, `unknown-channel`, `duplicate-rid` or `unavailable`; then nothing is reserved.
    */
-  reserve(request: { rid: string; channel: string; amount: Nanoton; expiresAt: number }): void {
+  reserve(request: ReservationRequest): void {
+    this.#reserve(request, undefined)
+  }
+
+  /**
+   * The same for a request that may be charged once: `once` is a digest of what the caller named it. It counts as used from
+   * now until the reservation is voided, and for good, over restarts too, when a charge was posted. Rejects also with `already-used`.
+   */
+  async reserveOnce(request: ReservationRequest, once: string): Promise<void> {
+    if (this.#once.has(once)) throw alreadyUsed()
+    this.#once.add(once)
+    try {
+      const [row] = await this.#store.query('once', once)
+      if (row) throw alreadyUsed()
+      this.#reserve(request, once)
+    } catch (error) {
+      this.#once.delete(once)
+      throw error
+    }
+  }
+
+  #reserve(request: ReservationRequest, once: string | undefined): void {
     const { rid, channel, expiresAt } = request
     if (!this.healthy) throw new LedgerError('unavailable', 'the ledger cannot write')
     if (this.#reservations.has(rid) || this.#posted.has(rid)) throw new LedgerError('duplicate-rid', 'this request id was used before')
     this.#accounts.set(channel, reserve(this.#account(channel), request.amount))
-    this.#reservations.set(rid, { channel, amount: request.amount, expiresAt })
+    this.#reservations.set(rid, { channel, amount: request.amount, expiresAt, once })
     this.#write([this.#transfer(rid, 'reserve', channel, request.amount)])
   }
 
@@ -182,7 +215,7 @@ export class Ledger {
     }
     const reservation = this.#reservations.get(rid)
     if (!reservation) throw new LedgerError('no-reservation', 'nothing is reserved for this request')
-    const { channel } = reservation
+    const { channel, once } = reservation
     const account = post(this.#account(channel), reservation.amount, cost)
     const head = this.#nextHead(channel, { rid, receiptHash, cost, spent: account.spent })
     this.#accounts.set(channel, account)
@@ -193,15 +226,20 @@ export class Ledger {
     const { model, worker, evidence, usage, finish } = record
     this.#undurable.set(rid, { receipt, cost, channel })
     this.#recent = [{ rid, channel, cost, model, worker, evidence, usage, finish, at }, ...this.#recent.slice(0, recentCount - 1)]
+    // A failure that cost nothing was not used: the same may be asked again.
+    const used = once !== undefined && (cost > 0n || finish !== 'error')
     const durable = this.#commit.write([
       this.#transfer(rid, 'post', channel, cost),
       this.#transfer(rid, 'void', channel, subtract(reservation.amount, cost)),
       head.write,
       ['receipt', rid, channel, receipt, cost, model, worker, evidence, JSON.stringify(usage), finish, at],
+      ...(used ? [['once', once, rid, at] as const] : []),
     ])
+    if (once !== undefined && !used) this.#once.delete(once)
     this.#posted.set(rid, { channel, cost, receiptHash, durable })
     return durable.then(() => {
       this.#undurable.delete(rid)
+      if (once !== undefined) this.#once.delete(once)
       this.#durableHeads.set(channel, head.head)
     })
   }
@@ -230,6 +268,7 @@ export class Ledger {
     const reservation = this.#reservations.get(rid)
     if (!reservation) return
     this.#reservations.delete(rid)
+    if (reservation.once !== undefined) this.#once.delete(reservation.once)
     this.#accounts.set(reservation.channel, release(this.#account(reservation.channel), reservation.amount))
     this.#write([this.#transfer(rid, 'void', reservation.channel, reservation.amount)])
   }
@@ -313,4 +352,8 @@ export class Ledger {
       this.#scheduleSweep()
     })
   }
+}
+
+function alreadyUsed(): LedgerError {
+  return new LedgerError('already-used', 'this was charged before, or is about to be')
 }

@@ -19,6 +19,8 @@ export const migrations: readonly string[] = [
   CREATE TABLE evidence (digest TEXT PRIMARY KEY, keyset BLOB NOT NULL, quote BLOB NOT NULL, at BIGINT NOT NULL);
   CREATE TABLE claim (channel TEXT NOT NULL, amount BIGINT NOT NULL, root BLOB NOT NULL, signature BLOB NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (channel, amount));
   `,
+  // What a caller named with an idempotency key and was charged for: a digest of that name, never the name.
+  'CREATE TABLE once (digest TEXT PRIMARY KEY, rid TEXT NOT NULL, at BIGINT NOT NULL)',
 ]
 
 /** The writes, by name, with their parameters in order. */
@@ -35,6 +37,7 @@ export const statements = {
     'INSERT INTO receipt (rid, channel, payload, cost, model, worker, evidence, usage, finish, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   evidence: 'INSERT INTO evidence (digest, keyset, quote, at) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING',
   claim: 'INSERT INTO claim (channel, amount, root, signature, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (channel, amount) DO NOTHING',
+  once: 'INSERT INTO once (digest, rid, at) VALUES (?, ?, ?)',
 } as const
 
 /** The reads, by name. */
@@ -54,6 +57,7 @@ export const queries = {
   recent: 'SELECT rid, channel, cost, model, worker, evidence, usage, finish, at FROM receipt ORDER BY at DESC, rid LIMIT ?',
   receipt: 'SELECT payload, cost, channel FROM receipt WHERE rid = ?',
   evidence: 'SELECT keyset, quote, at FROM evidence WHERE digest = ?',
+  once: 'SELECT rid FROM once WHERE digest = ?',
 } as const
 
 export const indexes = [
