@@ -5,8 +5,10 @@
  *   npm run bench -- gateway   one of them
  */
 import { gateway } from './gateway.ts'
+import { leaving } from './leaving.ts'
+import { streams } from './streams.ts'
 
-const benches: Record<string, () => Promise<void>> = { gateway }
+const benches: Record<string, () => Promise<void>> = { gateway, streams, leaving }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !(name in benches))

@@ -1,9 +1,10 @@
 /** How cells ask: the question, the engine's mood meanwhile, and what a good answer costs. */
 import { expect } from 'vitest'
+import { price } from '../../support/deployment.ts'
 import type { EngineMode, ScriptedEngine } from '../../support/scripted-engine.ts'
 import type { Answer, Client, EndpointCalls, Question, ShownUsage, Stream } from './client.ts'
 import type { Endpoint } from './matrix.ts'
-import { models, price, type World } from './world.ts'
+import { models, type World } from './world.ts'
 
 export interface Cell {
   readonly world: World

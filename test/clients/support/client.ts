@@ -95,22 +95,3 @@ export const weather = {
 
 /** The form that structured output has to have. */
 export const form = z.strictObject({ city: z.string(), degrees: z.number() })
-
-/** Two seconds of silence: 16 bit, mono, 8000 samples a second. */
-export function recording(): Buffer {
-  const samples = Buffer.alloc(2 * 8_000 * 2)
-  const head = Buffer.alloc(44)
-  head.write('RIFF', 0, 'latin1')
-  head.writeUInt32LE(36 + samples.length, 4)
-  head.write('WAVEfmt ', 8, 'latin1')
-  head.writeUInt32LE(16, 16)
-  head.writeUInt16LE(1, 20)
-  head.writeUInt16LE(1, 22)
-  head.writeUInt32LE(8_000, 24)
-  head.writeUInt32LE(16_000, 28)
-  head.writeUInt16LE(2, 32)
-  head.writeUInt16LE(16, 34)
-  head.write('data', 36, 'latin1')
-  head.writeUInt32LE(samples.length, 40)
-  return Buffer.concat([head, samples])
-}

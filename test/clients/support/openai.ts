@@ -1,18 +1,8 @@
 /** The `openai` package. Its test files decide which major version that is. */
 import OpenAI, { toFile } from 'openai'
 import { zodResponseFormat, zodTextFormat } from 'openai/helpers/zod'
-import {
-  type Ask,
-  type Call,
-  type Client,
-  type Connection,
-  form,
-  type Question,
-  recording,
-  type ShownUsage,
-  type Stream,
-  weather,
-} from './client.ts'
+import { silence } from '../../support/requests.ts'
+import { type Ask, type Call, type Client, type Connection, form, type Question, type ShownUsage, type Stream, weather } from './client.ts'
 
 const kinds: Readonly<Record<number, string>> = {
   400: 'BadRequestError',
@@ -194,13 +184,13 @@ const speakStream: Stream = async function* ({ connection, model, text, signal }
 }
 
 const transcribe: Ask = async ({ connection, model, signal }) => {
-  const file = await toFile(recording(), 'speech.wav', { type: 'audio/wav' })
+  const file = await toFile(silence(2), 'speech.wav', { type: 'audio/wav' })
   const answer = await open(connection).audio.transcriptions.create({ model, file }, { signal })
   return { text: answer.text, usage: heard(answer.usage) }
 }
 
 const transcribeStream: Stream = async function* ({ connection, model, signal }) {
-  const file = await toFile(recording(), 'speech.wav', { type: 'audio/wav' })
+  const file = await toFile(silence(2), 'speech.wav', { type: 'audio/wav' })
   const stream = await open(connection).audio.transcriptions.create({ model, file, stream: true }, { signal })
   let usage: ShownUsage | undefined
   for await (const event of stream) {

@@ -1,5 +1,6 @@
 /** `fetch`, with no package in between: what is on the wire itself. */
-import { type Answer, type Ask, type Client, type Question, recording, type ShownUsage, type Stream } from './client.ts'
+import { silence } from '../../support/requests.ts'
+import type { Answer, Ask, Client, Question, ShownUsage, Stream } from './client.ts'
 import { chatAnswer, chatBody, chatChunks, chatStructured } from './fetch-chat.ts'
 import { responseAnswer, responseBody, responseEvents, responseStructured } from './fetch-responses.ts'
 import { type Body, type EventReader, end, events, HttpError, json, post, readEvents, tokens, type WireUsage } from './fetch-wire.ts'
@@ -104,7 +105,7 @@ async function* speakStream(question: Question): ReturnType<Stream> {
 function recordingForm({ model }: Question, fields: Readonly<Record<string, string>> = {}): FormData {
   const body = new FormData()
   for (const [name, value] of Object.entries({ model, ...fields })) body.set(name, value)
-  body.set('file', new File([new Uint8Array(recording())], 'speech.wav', { type: 'audio/wav' }))
+  body.set('file', new File([silence(2)], 'speech.wav', { type: 'audio/wav' }))
   return body
 }
 

@@ -7,7 +7,7 @@ import type { Answer, Ask, Stream } from './client.ts'
 import { type Aspect, builtinDoes, paths } from './matrix.ts'
 import { models } from './world.ts'
 
-/** A going away reaches the engine far sooner than this: the figures are in the report of bench/aborts.ts. */
+/** A going away reaches the engine far sooner than this: bench/leaving.ts has the figures. */
 const soonMs = 2_000
 export const scriptedChecks: Readonly<Record<Aspect, (cell: Cell) => Promise<void>>> = {
   whole: wholeIsWhatTheEngineSaid,
@@ -24,7 +24,7 @@ async function wholeIsWhatTheEngineSaid(cell: Cell): Promise<void> {
   if (cell.endpoint === 'models') return listsTheModels(cell)
   const { answer, request } = await inMode(cell, 'echo', () => cell.calls.whole(question(cell)))
   expect(request.path).toBe(paths[cell.endpoint])
-  expect(JSON.stringify(request.body)).toContain(cell.endpoint === 'transcriptions' ? '"size":32044' : plainText)
+  expect(JSON.stringify(request.body)).toContain(cell.endpoint === 'transcriptions' ? '"size":64044' : plainText)
   const echoed = answer.text ?? (answer.bytes && Buffer.from(answer.bytes).toString('utf8'))
   if (echoed !== undefined) expect(JSON.parse(echoed)).toMatchObject({ path: request.path, body: request.body })
   else if (cell.endpoint === 'embeddings') expect(answer.vector).toEqual([1, 0, 0, 0])

@@ -2,12 +2,10 @@
 import { fileURLToPath } from 'node:url'
 import { startEngine } from '../../../src/engine/index.ts'
 import { silentLogger } from '../../../src/lib/logger.ts'
-import { type Deployment, deploy, price as tokenPrice } from '../../support/deployment.ts'
+import { type Deployment, deploy, price } from '../../support/deployment.ts'
 import { everyEndpoint, ScriptedEngine } from '../../support/scripted-engine.ts'
 import type { Connection } from './client.ts'
 
-/** NanoTON per million of each unit. */
-export const price = { ...tokenPrice, images: '5000000000', characters: '30000000', seconds: '1000000000' }
 /** More than any account has. */
 const dear = Object.fromEntries(Object.keys(price).map(unit => [unit, '900000000000000000']))
 
@@ -32,7 +30,6 @@ export async function startWorld(): Promise<World> {
   const deployment = await deploy({
     engines: [engine.url, builtin.url],
     proxy: { pricing: { default: price, models: { [models.dear]: dear } } },
-    worker: { offer: { default: price } },
   })
   let tries = 0
   const counted: typeof fetch = (input, init) => {

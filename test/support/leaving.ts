@@ -1,0 +1,48 @@
+/** Callers that go away: how long until the engine is left, over the whole product. */
+import type { Deployment } from './deployment.ts'
+import type { SampleRequest } from './requests.ts'
+import type { ScriptedEngine } from './scripted-engine.ts'
+
+/** When the caller goes: before anything has come, or with a part of the answer on its way. */
+export type When = 'before' | 'within'
+
+export interface LeavingOptions {
+  readonly deployment: Deployment
+  readonly engine: ScriptedEngine
+  readonly request: SampleRequest
+  readonly when: When
+  readonly count: number
+}
+
+/** Asks and goes away `count` times, one after the other. Milliseconds from each going to the engine's line being closed; waits for ever for one that is not. */
+export async function leave({ deployment, engine, request, when, count }: LeavingOptions): Promise<number[]> {
+  engine.mode = when === 'before' ? 'hang-before-head' : 'hang-in-answer'
+  try {
+    const times: number[] = []
+    for (let turn = 0; turn < count; turn++) times.push(await leaveOnce(deployment, engine, request, when))
+    return times
+  } finally {
+    engine.mode = 'good'
+  }
+}
+
+async function leaveOnce(deployment: Deployment, engine: ScriptedEngine, request: SampleRequest, when: When): Promise<number> {
+  const leaving = new AbortController()
+  const asked = engine.asked(engine.requests.length + 1)
+  const response = deployment.post(request.path, request.body(), { signal: leaving.signal })
+  // An answer in one piece is not begun before it is whole: then the engine's part of it is all there is to wait for.
+  const begun = when === 'within' && request.stream ? response.then(({ body }) => body!.getReader().read()) : response
+  begun.catch(() => {})
+  const atEngine = await asked
+  if (when === 'within') await (request.stream ? begun : new Promise(resolve => setImmediate(resolve)))
+  const leftAt = performance.now()
+  leaving.abort()
+  await atEngine.closed
+  if (atEngine.leftAt === undefined) throw new Error('the engine came to its end')
+  return atEngine.leftAt - leftAt
+}
+
+/** The value that half of them lie under. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}
