@@ -71,6 +71,11 @@ export const listenSchema = z.strictObject({ host: z.string().min(1), port: z.in
 export const logLevelSchema = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info')
 const positive = z.int().positive()
 
+/** Whether `text` is an origin exactly as browsers send it, or `*`. */
+function isOrigin(text: string): boolean {
+  return text === '*' || (/^https?:/.test(text) && URL.parse(text)?.origin === text)
+}
+
 /** `chrysalis proxy --config FILE`. `config/proxy.yaml` is the annotated example. */
 export const proxySchema = z
   .strictObject({
@@ -87,6 +92,33 @@ export const proxySchema = z
         /** Longer than a worker waits for its engine: an answer in one piece is silent until it is whole. */
         idle_ms: positive.default(330_000),
         drain_ms: positive.default(10_000),
+        /** What one API key may take. The money bounds it anyway: these bound a client that runs wild. */
+        per_key: z
+          .strictObject({
+            requests_per_minute: positive.max(100_000_000).default(60_000),
+            tokens_per_minute: positive.max(1_000_000_000_000).default(200_000_000),
+            concurrent: positive.max(1_000_000).default(1_000),
+          })
+          .prefault({}),
+        idempotency: z
+          .strictObject({
+            memory_bytes: z
+              .int()
+              .min(0)
+              .max(16 * 1024 ** 3)
+              .default(64 * 1024 * 1024),
+            keep_ms: positive.max(86_400_000).default(600_000),
+            linger_ms: z.int().min(0).max(600_000).default(10_000),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
+    cors: z
+      .strictObject({
+        origins: z
+          .array(z.string().refine(isOrigin, 'must be an origin such as https://app.example, without a path, or "*" alone'))
+          .refine(origins => !origins.includes('*') || origins.length === 1, 'must be "*" alone, or origins')
+          .default([]),
       })
       .prefault({}),
     attestation: z.strictObject({

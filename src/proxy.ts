@@ -1,13 +1,13 @@
 /** `chrysalis proxy`: reads its config, builds the rooms, wires them, listens, and stops in order. */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { serve } from '@hono/node-server'
 import { Address } from '@ton/core'
 import { TonClient } from '@ton/ton'
-import { createApi, hashApiKey, Inference, Metrics } from './api/index.ts'
+import { answerClientErrors, createApi, createListener, hashApiKey, Inference, Metrics } from './api/index.ts'
 import { ConfigError, loadConfig, type ProxyConfig, pathIn, proxySchema } from './config.ts'
 import { ConsoleAccess, createConsole } from './console/index.ts'
 import { type Ledger, openLedger } from './ledger/index.ts'
@@ -76,7 +76,9 @@ export async function runProxy(file: string): Promise<void> {
     health: { obstacles },
     metrics,
     logger,
+    clock,
     bodyLimitBytes: config.limits.body_bytes,
+    ...callerLimits(config),
     simulated: config.simulated,
   })
   let origin = ''
@@ -112,6 +114,20 @@ export async function runProxy(file: string): Promise<void> {
     await ledger.close()
     logger.flush()
   })
+}
+
+/** What the API is told of limits, idempotency and browsers. */
+function callerLimits({ limits, cors }: ProxyConfig): Pick<Parameters<typeof createApi>[0], 'keyLimits' | 'idempotency' | 'corsOrigins'> {
+  const { per_key, idempotency } = limits
+  return {
+    keyLimits: {
+      requestsPerMinute: per_key.requests_per_minute,
+      tokensPerMinute: per_key.tokens_per_minute,
+      concurrent: per_key.concurrent,
+    },
+    idempotency: { memoryBytes: idempotency.memory_bytes, keepMs: idempotency.keep_ms, lingerMs: idempotency.linger_ms },
+    corsOrigins: cors.origins,
+  }
 }
 
 type Paths = (path: string) => string
@@ -210,28 +226,30 @@ interface Listening {
 }
 
 /** Listens as the config says, with TLS where it names a certificate. Throws where the port is taken. */
-function listen(config: ProxyConfig, at: Paths, fetch: Parameters<typeof serve>[0]['fetch']): Promise<Listening> {
+function listen(config: ProxyConfig, at: Paths, fetch: Parameters<typeof createListener>[0]): Promise<Listening> {
   const { host, port } = config.listen
-  const tls = config.tls && { createServer: createHttpsServer, serverOptions: certificateAndKey(config.tls, at) }
+  const listener = createListener(fetch, host)
+  // A request without a Host header is refused by the listener, in a form that callers can read.
+  const options = { requireHostHeader: false }
+  const server = config.tls
+    ? createHttpsServer({ ...options, ...certificateAndKey(config.tls, at) }, listener)
+    : createHttpServer(options, listener)
+  answerClientErrors(server)
+  // Long uploads and long answers are both legal; idle connections end before a load balancer would cut them.
+  server.requestTimeout = 0
+  server.keepAliveTimeout = 75_000
+  server.headersTimeout = 80_000
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, hostname: host, port, ...tls }, (info: AddressInfo) => {
-      const shown = host.includes(':') ? `[${host}]` : host
-      resolve({
-        url: `${tls ? 'https' : 'http'}://${shown}:${info.port}`,
-        stopAccepting: () => void server.close(),
-        close: async () => {
-          if ('closeAllConnections' in server) server.closeAllConnections()
-        },
-      })
-    })
     server.on('error', (cause: Error) =>
       reject(new ConfigError('invalid', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })),
     )
-    if ('requestTimeout' in server) {
-      // Long uploads and long answers are both legal; idle connections end before a load balancer would cut them.
-      server.requestTimeout = 0
-      server.keepAliveTimeout = 75_000
-      server.headersTimeout = 80_000
-    }
+    server.listen(port, host, () => {
+      const shown = host.includes(':') ? `[${host}]` : host
+      resolve({
+        url: `${config.tls ? 'https' : 'http'}://${shown}:${(server.address() as AddressInfo).port}`,
+        stopAccepting: () => void server.close(),
+        close: async () => server.closeAllConnections(),
+      })
+    })
   })
 }

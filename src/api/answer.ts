@@ -2,7 +2,7 @@
  * Writing an answer to the caller. A stream is written as it comes; an answer in one piece is kept until it is whole and paid
  * for, so that a failure on the way can still be told with its own status.
  */
-import type { ServerResponse } from 'node:http'
+import type { AnswerSink } from './answer-sink.ts'
 import type { ErrorObject } from './errors.ts'
 
 export interface AnswerHead {
@@ -19,51 +19,51 @@ export interface AnswerShape {
 }
 
 export class Answer {
-  readonly #response: ServerResponse
+  readonly #sink: AnswerSink
   readonly #form: AnswerShape['form']
   readonly #lastEvent: readonly Buffer[]
   readonly #kept: Buffer[] = []
   #head: AnswerHead | undefined
   #ended = false
 
-  constructor(response: ServerResponse, { form, lastEvent }: AnswerShape) {
-    this.#response = response
+  constructor(sink: AnswerSink, { form, lastEvent }: AnswerShape) {
+    this.#sink = sink
     this.#form = form
     this.#lastEvent = form === 'events' ? lastEvent.map(text => Buffer.from(text)) : []
   }
 
   /** Whether the caller went away before the answer was whole. */
   get gone(): boolean {
-    return !this.#ended && (this.#response.destroyed || this.#response.socket?.destroyed === true)
+    return !this.#ended && this.#sink.gone
   }
 
   /** Whether bytes of an answer are on their way, so that neither another worker nor another status is possible. */
   get begun(): boolean {
-    return this.#response.headersSent
+    return this.#sink.begun
   }
 
   /** Calls `action` once if the caller goes away before the answer is whole. */
   onGone(action: () => void): void {
-    this.#response.once('close', () => {
+    this.#sink.onGone(() => {
       if (!this.#ended) action()
     })
   }
 
   /** Calls `action` each time the caller can take more after `write` said false. */
   onDrain(action: () => void): void {
-    this.#response.on('drain', action)
+    this.#sink.onDrain(action)
   }
 
   begin(head: AnswerHead): void {
     this.#head = head
     if (this.#form === 'whole') return
-    this.#response.writeHead(head.status, {
+    this.#sink.head(head.status, {
       ...head.headers,
       'content-type': head.contentType,
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
     })
-    this.#response.flushHeaders()
+    this.#sink.flush()
   }
 
   /**
@@ -79,7 +79,7 @@ export class Answer {
     if (this.gone) return true
     const held = this.#heldFrom(chunk)
     if (held < chunk.length) this.#kept.push(chunk.subarray(held))
-    return held === 0 || this.#response.write(chunk.subarray(0, held))
+    return held === 0 || this.#sink.write(chunk.subarray(0, held))
   }
 
   /** Ends the answer well: what was kept, then the end. */
@@ -87,7 +87,7 @@ export class Answer {
     if (this.#ended) return
     this.#ended = true
     if (this.#form === 'whole' && this.#head) {
-      this.#response.writeHead(this.#head.status, {
+      this.#sink.head(this.#head.status, {
         ...this.#head.headers,
         'content-type': this.#head.contentType,
         'content-length': this.#kept.reduce((sum, { length }) => sum + length, 0),
@@ -95,16 +95,16 @@ export class Answer {
       })
     }
     const last = this.#kept.pop()
-    for (const chunk of this.#kept) this.#response.write(chunk)
-    this.#response.end(last)
+    for (const chunk of this.#kept) this.#sink.write(chunk)
+    this.#sink.end(last)
   }
 
   /** Ends what has begun so that no client takes it for whole: events with an error event and without their last one, a file by cutting the line. */
   fail(error: ErrorObject): void {
     if (this.#ended) return
     this.#ended = true
-    if (this.#form === 'bytes') this.#response.destroy()
-    else this.#response.end(`event: error\ndata: ${JSON.stringify({ error })}\n\n`)
+    if (this.#form === 'bytes') this.#sink.cut()
+    else this.#sink.end(Buffer.from(`event: error\ndata: ${JSON.stringify({ error })}\n\n`))
   }
 
   /** Where in `chunk` the last event begins; its length where it is not in there. Workers send it in a frame of its own, or behind others. */

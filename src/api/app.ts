@@ -2,7 +2,9 @@
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { getPath } from 'hono/utils/url'
 import type { Ledger } from '../ledger/index.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
 import { endpoints } from '../openai/index.ts'
 import { account } from './account.ts'
@@ -15,9 +17,15 @@ import type { Inference } from './inference.ts'
 import { inferenceEndpoint } from './inference-endpoint.ts'
 import type { Metrics } from './metrics.ts'
 import { bearerAuth } from './middleware/bearer-auth.ts'
+import { cors } from './middleware/cors.ts'
+import { rateLimit } from './middleware/rate-limit.ts'
 import { requestId } from './middleware/request-id.ts'
 import { type ModelSource, model, models } from './models.ts'
+import { canonicalPath, refuseOtherMethods, unknownUrl } from './paths.ts'
+import { retryAfter } from './rate-limit-headers.ts'
+import { type KeyLimits, RateLimiter } from './rate-limiter.ts'
 import { receipt } from './receipts.ts'
+import { Replays, type ReplaysOptions } from './replays.ts'
 
 export interface ApiOptions {
   readonly ledger: Ledger
@@ -28,30 +36,39 @@ export interface ApiOptions {
   readonly health: Health
   readonly metrics: Metrics
   readonly logger: Logger
+  readonly clock: Clock
   readonly bodyLimitBytes: number
+  readonly keyLimits: KeyLimits
+  readonly idempotency: Omit<ReplaysOptions, 'clock'>
+  /** Pages that may call the API from a browser; none where it is empty. */
+  readonly corsOrigins: readonly string[]
   readonly simulated: boolean
 }
 
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
-  const app = new Hono<ApiEnv>()
+  const { clock, corsOrigins } = options
+  const app = new Hono<ApiEnv>({ getPath: request => canonicalPath(getPath(request)) })
   const key = bearerAuth(options.ledger)
   const small = bodyLimit({
     maxSize: 16 * 1024,
     onError: () => refuse(new ApiError('request_too_large', 'The body is larger than 16384 bytes.')),
   })
 
-  app.use(requestId)
+  app.use(requestId(clock))
   app.use(async (c, next) => {
     if (options.simulated) c.header('x-chrysalis-tee', 'simulated')
     await next()
   })
 
+  if (corsOrigins.length > 0) app.use('/v1/*', cors(corsOrigins))
+
   app.get('/healthz', healthz)
   app.get('/readyz', readyz(options.health))
   app.get('/metrics', metricsPage(options.metrics))
 
-  for (const endpoint of endpoints.values())
-    app.post(endpoint.path, key, inferenceEndpoint(endpoint, options.inference, options.bodyLimitBytes))
+  const limiter = new RateLimiter({ limits: options.keyLimits })
+  const paid = { ...options, limiter, replays: new Replays({ ...options.idempotency, clock }) }
+  for (const endpoint of endpoints.values()) app.post(endpoint.path, key, rateLimit(limiter, clock), inferenceEndpoint(endpoint, paid))
   app.all('/v1/responses/:id{.+}', key, () => refuse(new ApiError('not_found', 'There is no stored response: answers are kept nowhere.')))
   app.get('/v1/models', key, models(options.models))
   app.get('/v1/models/:id{.+}', key, model(options.models))
@@ -62,9 +79,8 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   app.post('/v1/channels', small, proposeChannel(options.channels))
   app.post('/v1/channels/keys', small, createKey(options.channels))
 
-  app.notFound(c => {
-    throw new ApiError('unknown_url', `Unknown request URL: ${c.req.method} ${c.req.path.slice(0, 128)}.`)
-  })
+  refuseOtherMethods(app)
+  app.notFound(c => refuse(unknownUrl(c.req.method, c.req.path)))
   app.onError((thrown, c) => {
     const error = toApiError(thrown)
     if (error instanceof ApiError) {
@@ -72,7 +88,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
       if (error.code === 'internal_error')
         options.logger.error({ requestId: c.get('requestId'), error: describe(error.cause) }, 'a request failed')
     }
-    const headers = 'headers' in error ? (error.headers as Record<string, string>) : {}
+    const headers = { ...waitOf(error.status), ...('headers' in error ? (error.headers as Record<string, string>) : {}) }
     for (const [name, value] of Object.entries(headers)) c.header(name, value)
     return c.json(error.body, error.status as ContentfulStatusCode)
   })
@@ -81,6 +97,11 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
 
 function refuse(error: ApiError): never {
   throw error
+}
+
+/** How long to wait where nobody knows better: a 429 or 503 without a time would have every client come back at once. */
+function waitOf(status: number): Record<string, string> {
+  return status === 429 || status === 503 ? retryAfter(1_000) : {}
 }
 
 /** Name and place of an unexpected error, never its message: that may quote what a caller sent. */

@@ -14,6 +14,9 @@ import { SettlementError } from '../settlement/index.ts'
  * - 401 `invalid_api_key`: **fix the key**.
  * - 402 `insufficient_quota`: **top up**; never retried by itself.
  * - 404 `model_not_found`, `unknown_url`, `not_found`; 405 `method_not_allowed`; 413 `request_too_large`; 415 `unsupported_media_type`: **fix the request**.
+ * - 409 `idempotency_key_expired`: this key was charged and its answer is not kept any more. **Take a new key** and pay again, or leave it.
+ * - 422 `idempotency_key_reused`: **fix the request**: a key names one request.
+ * - 408 `request_timeout`: **send it faster**. 431 `headers_too_large`: **fix the request**.
  * - 429 `rate_limit_exceeded`: **retry** after `retry-after-ms`.
  * - 502 `worker_failed`, `engine_failed`; 503 `no_attested_worker`, `ledger_unavailable`, `shutting_down`: **retry**.
  * - 500 `internal_error`: **report** with the request id.
@@ -28,6 +31,10 @@ export type ApiErrorCode =
   | 'method_not_allowed'
   | 'request_too_large'
   | 'unsupported_media_type'
+  | 'idempotency_key_expired'
+  | 'idempotency_key_reused'
+  | 'request_timeout'
+  | 'headers_too_large'
   | 'rate_limit_exceeded'
   | 'no_attested_worker'
   | 'worker_failed'
@@ -55,6 +62,11 @@ const kinds: Record<ApiErrorCode, { status: number; type: string }> = {
   method_not_allowed: { status: 405, type: 'invalid_request_error' },
   request_too_large: { status: 413, type: 'invalid_request_error' },
   unsupported_media_type: { status: 415, type: 'invalid_request_error' },
+  idempotency_key_expired: { status: 409, type: 'invalid_request_error' },
+  // 422 as in the IETF draft "The Idempotency-Key HTTP Header Field"; OpenAI's clients do not retry it, as they would a 409.
+  idempotency_key_reused: { status: 422, type: 'invalid_request_error' },
+  request_timeout: { status: 408, type: 'invalid_request_error' },
+  headers_too_large: { status: 431, type: 'invalid_request_error' },
   rate_limit_exceeded: { status: 429, type: 'rate_limit_error' },
   no_attested_worker: { status: 503, type: 'server_error' },
   worker_failed: { status: 502, type: 'server_error' },
@@ -64,6 +76,9 @@ const kinds: Record<ApiErrorCode, { status: number; type: string }> = {
   shutting_down: { status: 503, type: 'server_error' },
   internal_error: { status: 500, type: 'server_error' },
 }
+
+/** What asking again cannot change, though the status alone would have a client try. */
+const final: ReadonlySet<ApiErrorCode> = new Set(['insufficient_quota', 'idempotency_key_expired'])
 
 export class ApiError extends CodedError<ApiErrorCode> {
   readonly status: number
@@ -76,8 +91,14 @@ export class ApiError extends CodedError<ApiErrorCode> {
     const { status, type } = kinds[code]
     this.status = status
     this.body = { error: { message, type, param: options.param ?? null, code: code === 'invalid_request' ? null : code } }
-    this.headers = { ...(code === 'insufficient_quota' ? { 'x-should-retry': 'false' } : {}), ...options.headers }
+    this.headers = { ...(final.has(code) ? { 'x-should-retry': 'false' } : {}), ...inSeconds(options.headers), ...options.headers }
   }
+}
+
+/** `retry-after` beside a `retry-after-ms`: the SDKs read the one, everybody else the other. */
+function inSeconds(headers: Record<string, string> = {}): Record<string, string> {
+  const ms = headers['retry-after-ms']
+  return ms === undefined ? {} : { 'retry-after': String(Math.ceil(Number(ms) / 1_000)) }
 }
 
 /** An error that a worker reported inside the envelope: its status and object are passed on, made whole. */
@@ -117,6 +138,12 @@ function ledgerError(error: LedgerError): ApiError {
       )
     case 'channel-not-open':
       return new ApiError('insufficient_quota', 'The payment channel of this key is not open. Open a new channel.', { cause: error })
+    case 'already-used':
+      return new ApiError(
+        'idempotency_key_expired',
+        'A request with this Idempotency-Key was charged, and its answer is not kept any more. Use a new key to ask, and pay, again.',
+        { cause: error },
+      )
     default:
       return new ApiError('ledger_unavailable', 'The ledger cannot take this request now.', {
         cause: error,

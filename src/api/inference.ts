@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Lease } from '../attestation/index.ts'
-import { EnvelopeError, type RequestContext } from '../envelope/index.ts'
+import { EnvelopeError, type Receipt, type RequestContext } from '../envelope/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
@@ -50,6 +50,12 @@ export interface InferenceRequest {
   readonly facts: Facts
   readonly contentType: string
   readonly body: Buffer
+  /** A digest of what the caller named the request, where it did: it is charged once under that name, whatever happens. */
+  readonly once?: string | undefined
+  /** Hears the most tokens the request can take, before money is reserved. What it throws refuses the request. */
+  admit(tokens: number): void
+  /** Hears once what a worker has signed for; not where nothing is charged. */
+  charged(receipt: Receipt): void
 }
 
 /** One request while it is served. */
@@ -76,7 +82,7 @@ export class Inference {
   /** Serves `request` into `answer`. Throws {@link ApiError} or {@link WorkerReportedError} only while nothing of an answer is on its way. */
   async run(request: InferenceRequest, answer: Answer): Promise<void> {
     if (this.#draining) throw new ApiError('shutting_down', 'The proxy is shutting down.', { headers: { 'retry-after-ms': '2000' } })
-    const serving = this.#serve(this.#reserve(request, answer))
+    const serving = this.#reserveAndServe(request, answer)
     const settled = serving.then(
       () => {},
       () => {},
@@ -92,7 +98,11 @@ export class Inference {
     await Promise.all(this.#running)
   }
 
-  #reserve(request: InferenceRequest, answer: Answer): Run {
+  async #reserveAndServe(request: InferenceRequest, answer: Answer): Promise<void> {
+    await this.#serve(await this.#reserve(request, answer))
+  }
+
+  async #reserve(request: InferenceRequest, answer: Answer): Promise<Run> {
     const { ledger, registry, prices, clock } = this.#options
     const { endpoint, facts, body } = request
     const { model } = facts
@@ -104,7 +114,15 @@ export class Inference {
     const price = prices.for(model)
     const bound = worstCase({ bodyBytes: body.length, facts, contextLength: served.contextLength, price })
     const rid = randomBytes(16).toString('base64url')
-    ledger.reserve({ rid, channel: request.channel, amount: bound.cap, expiresAt: clock.now() + this.#options.limits.totalMs + 60_000 })
+    request.admit(bound.tokens)
+    const reservation = {
+      rid,
+      channel: request.channel,
+      amount: bound.cap,
+      expiresAt: clock.now() + this.#options.limits.totalMs + 60_000,
+    }
+    if (request.once === undefined) ledger.reserve(reservation)
+    else await ledger.reserveOnce(reservation, request.once)
     return { request, answer, rid, bound, price, priceVector, startedAt: clock.now(), attempt: undefined }
   }
 
@@ -202,7 +220,6 @@ export class Inference {
 
   #headers(run: Run, lease: Lease): Record<string, string> {
     return {
-      'x-request-id': run.request.requestId,
       'x-chrysalis-receipt': run.rid,
       'x-chrysalis-worker': lease.worker,
       'x-chrysalis-evidence': lease.keysetDigest,
@@ -240,6 +257,7 @@ export class Inference {
     }
     // Durability follows right after; a failing store stops new reservations by itself.
     this.#options.ledger.post(entry).catch(cause => this.#options.logger.error({ rid: run.rid, cause }, 'a posted charge is not durable'))
+    run.request.charged(receipt)
     this.#options.metrics.charged(receipt.model, receipt.usage, receipt.cost)
   }
 

@@ -9,15 +9,16 @@ import { type Nanoton, subtract } from '../lib/nanoton.ts'
 import { type Account, authorise, available, type ChannelStatus, emptyAccount, noteChain, post, release, reserve } from './account.ts'
 import { LedgerError } from './errors.ts'
 import { amount, bytes, emptyHead, type Head, type Rebuilt, rebuild } from './rebuild.ts'
-import type {
-  AccountView,
-  AuthorisationRecord,
-  ChannelRecord,
-  Claimable,
-  EvidenceRecord,
-  KeyRecord,
-  PostRecord,
-  RequestRecord,
+import {
+  type AccountView,
+  type AuthorisationRecord,
+  type ChannelRecord,
+  type Claimable,
+  type EvidenceRecord,
+  isUsed,
+  type KeyRecord,
+  type PostRecord,
+  type RequestRecord,
 } from './records.ts'
 import type { Write } from './schema.ts'
 import { entryHash } from './statement.ts'
@@ -226,8 +227,7 @@ export class Ledger {
     const { model, worker, evidence, usage, finish } = record
     this.#undurable.set(rid, { receipt, cost, channel })
     this.#recent = [{ rid, channel, cost, model, worker, evidence, usage, finish, at }, ...this.#recent.slice(0, recentCount - 1)]
-    // A failure that cost nothing was not used: the same may be asked again.
-    const used = once !== undefined && (cost > 0n || finish !== 'error')
+    const used = once !== undefined && isUsed(record)
     const durable = this.#commit.write([
       this.#transfer(rid, 'post', channel, cost),
       this.#transfer(rid, 'void', channel, subtract(reservation.amount, cost)),

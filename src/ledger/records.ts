@@ -41,6 +41,11 @@ export interface PostRecord {
   readonly finish: string | null
 }
 
+/** Whether a post stands for work that was done. A failure that cost nothing does not: the same may be asked again. */
+export function isUsed({ cost, finish }: Pick<PostRecord, 'cost' | 'finish'>): boolean {
+  return cost > 0n || finish !== 'error'
+}
+
 /** A charged request, for lists. */
 export interface RequestRecord extends Omit<PostRecord, 'receipt'> {
   readonly channel: string

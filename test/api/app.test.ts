@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { ApiError, createApi, hashApiKey, Metrics, toApiError } from '../../src/api/index.ts'
 import { LedgerError } from '../../src/ledger/index.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { nanoton } from '../../src/lib/nanoton.ts'
 import { SettlementError } from '../../src/settlement/index.ts'
@@ -49,7 +50,11 @@ function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
     health: { obstacles: () => [] },
     metrics: new Metrics({ leases: () => ({ live: 1, known: 2 }), running: () => 0 }),
     logger: silentLogger,
+    clock: systemClock,
     bodyLimitBytes: 1024,
+    keyLimits: { requestsPerMinute: 100, tokensPerMinute: 1_000, concurrent: 10 },
+    idempotency: { memoryBytes: 1_000_000, keepMs: 600_000, lingerMs: 1_000 },
+    corsOrigins: [],
     simulated: true,
     ...changes,
   }

@@ -9,11 +9,16 @@ export function hashApiKey(key: string): string {
   return createHash('sha256').update(key).digest('hex')
 }
 
+/** The API key in an `authorization` header; undefined where there is none. */
+export function bearerKey(header: string | undefined): string | undefined {
+  return /^Bearer ([\x21-\x7e]{1,256})$/i.exec(header ?? '')?.[1]
+}
+
 /** Finds the account of `authorization: Bearer KEY`. Throws `invalid_api_key`; which part was wrong is not told. */
 export function bearerAuth(ledger: Pick<Ledger, 'findKey'>): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    const match = /^Bearer ([\x21-\x7e]{1,256})$/i.exec(c.req.header('authorization') ?? '')
-    const key = match?.[1] ? ledger.findKey(hashApiKey(match[1])) : undefined
+    const secret = bearerKey(c.req.header('authorization'))
+    const key = secret ? ledger.findKey(hashApiKey(secret)) : undefined
     if (!key)
       throw new ApiError('invalid_api_key', 'Incorrect API key provided. Send the key of a payment channel as "authorization: Bearer KEY".')
     c.set('key', key)
