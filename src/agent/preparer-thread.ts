@@ -7,7 +7,7 @@ import type { PrepareAnswer, PrepareQuestion } from './preparer.ts'
 answerQuestions<PrepareQuestion, PrepareAnswer>(
   async question => {
     try {
-      return { prepared: await prepare({ ...question, body: Buffer.from(question.body.buffer) }) }
+      return { prepared: await prepare({ ...question, body: bufferOf(question.body) }) }
     } catch (error) {
       if (error instanceof AgentError && error.answer) return { refused: error.answer }
       throw error
@@ -15,3 +15,7 @@ answerQuestions<PrepareQuestion, PrepareAnswer>(
   },
   answer => ('prepared' in answer ? [answer.prepared.engineBody.bytes.buffer as ArrayBuffer] : []),
 )
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}

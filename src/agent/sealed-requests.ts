@@ -17,6 +17,7 @@ import {
 } from '../envelope/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
+import { largeRequest } from '../openai/index.ts'
 import type { EngineClient } from './engine-client.ts'
 import type { Identity } from './identity.ts'
 import type { AgentMetrics } from './metrics.ts'
@@ -26,8 +27,6 @@ import { Run, type RunOptions } from './run.ts'
 import { SealedAnswer } from './sealed-answer.ts'
 
 const envelopeType = 'application/chrysalis-envelope'
-/** Bodies above this are prepared on another thread. */
-const largeBody = 1024 * 1024
 /** How long a refused sender may go on sending before its line is cut. */
 const lingerMs = 500
 
@@ -173,7 +172,7 @@ export class SealedRequests {
 
   /** A large body is parsed and written anew on another thread: it would hold up every other request here. */
   #prepare(request: Unprepared): Prepared | Promise<Prepared> {
-    return request.body.length > largeBody ? this.#options.preparer.prepare(request) : prepare(request)
+    return request.body.length > largeRequest ? this.#options.preparer.prepare(request) : prepare(request)
   }
 
   /** What an engine keeps its prompt cache apart by: one caller must not learn from the speed of an answer what another has asked. */

@@ -3,8 +3,12 @@
  * check, to limit and to write the engine's body from the very object that was checked.
  */
 import type { z } from 'zod'
+import { isLightJson } from '../lib/json-weight.ts'
 import type { Endpoint, Facts } from './endpoint.ts'
 import { RequestError } from './errors.ts'
+
+/** Requests above so many bytes are read on a thread beside the event loop: the worst JSON of this size takes it 20 ms. */
+export const largeRequest = 256 * 1024
 
 export type Body = Readonly<Record<string, unknown>>
 
@@ -66,6 +70,8 @@ function nameOf(path: readonly PropertyKey[]): string | null {
 }
 
 function parseObject(bytes: Uint8Array): Body {
+  if (bytes.length > largeRequest && !isLightJson(bytes))
+    throw new RequestError('invalid', 'The body has too many members or is nested too deeply.')
   let parsed: unknown
   try {
     parsed = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
