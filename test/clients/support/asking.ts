@@ -1,6 +1,7 @@
 /** How cells ask: the question, the engine's mood meanwhile, and what a good answer costs. */
 import { expect } from 'vitest'
 import { price } from '../../support/deployment.ts'
+import { eventually } from '../../support/eventually.ts'
 import type { EngineMode, ScriptedEngine } from '../../support/scripted-engine.ts'
 import type { Answer, Client, EndpointCalls, Question, ShownUsage, Stream } from './client.ts'
 import type { Endpoint } from './matrix.ts'
@@ -41,11 +42,18 @@ export async function inMode<T>({ world }: Cell, mode: EngineMode, ask: () => Pr
     return { answer, request: world.engine.requests.at(-1)! }
   } finally {
     world.engine.mode = 'good'
-    // A success in between: failures in a row would let the worker rest.
-    await world.deployment
-      .chat({ model: models.scripted, messages: [{ role: 'user', content: 'hello' }] })
-      .then(response => response.text())
+    // Failures in a row would let the worker rest.
+    await succeed(world)
   }
+}
+
+/** A good answer in between, once the worker takes requests: it may rest, after a client that has asked again by itself. */
+export async function succeed({ deployment }: World): Promise<void> {
+  await eventually(async () => {
+    const response = await deployment.chat({ model: models.scripted, messages: [{ role: 'user', content: 'hello' }] })
+    await response.text()
+    return response.ok ? true : undefined
+  })
 }
 
 export async function finished(pieces: ReturnType<Stream>): Promise<{ text: string; pieces: number; answer: Answer }> {

@@ -4,7 +4,7 @@ import { builtinQuestion, type Cell, fails, finished, listsTheModels, tokenCharg
 import { type Ask, form, type Stream } from './client.ts'
 import type { Aspect } from './matrix.ts'
 
-export const builtinChecks: Readonly<Partial<Record<Aspect, (cell: Cell) => Promise<void>>>> = {
+export const builtinChecks: Readonly<Partial<Record<Exclude<Aspect, 'retries'>, (cell: Cell) => Promise<void>>>> = {
   whole: theModelAnswers,
   stream: theModelStreamsTheSame,
   tools: theModelCallsATool,

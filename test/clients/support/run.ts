@@ -1,9 +1,9 @@
 /** Runs the cells that a client has, and compares what has passed with the committed table. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { builtinChecks } from './builtin-cells.ts'
 import type { Client, EndpointCalls } from './client.ts'
 import { type Aspect, builtinDoes, committed, type Endpoint, type Engine, endpointNames, has, Results, squeezed } from './matrix.ts'
-import { scriptedChecks } from './scripted-cells.ts'
+import { failuresAreTriedAgainOnce, scriptedChecks } from './scripted-cells.ts'
 import { startWorld, type World } from './world.ts'
 
 /** Why a client has no such cell, where it has none. */
@@ -25,8 +25,8 @@ export function runMatrix(client: Client): void {
   })
   afterAll(() => world?.close())
 
-  const cell = (endpoint: Endpoint, calls: EndpointCalls, aspect: Aspect, engine: Engine) =>
-    test(`${aspect}, ${engine} engine`, async () => {
+  const cell = (endpoint: Endpoint, calls: EndpointCalls, aspect: Exclude<Aspect, 'retries'>, engine: Engine) =>
+    test(`${client.title}: ${endpoint}, ${aspect}, ${engine} engine`, async () => {
       const check = (engine === 'scripted' ? scriptedChecks : builtinChecks)[aspect]
       await check!({ world, client, endpoint, calls })
       results.passed(endpoint, aspect, engine)
@@ -34,24 +34,29 @@ export function runMatrix(client: Client): void {
         results.remark(endpoint, aspect, calls.hidesUsage === 'always' ? 'charge only' : 'charge only of a stream')
     })
 
+  const retrying: { endpoint: Endpoint; calls: EndpointCalls }[] = []
   for (const endpoint of endpointNames) {
     const calls = client.endpoints[endpoint]
     if (typeof calls === 'string') {
       results.without(endpoint, undefined, calls)
       continue
     }
-    describe(`${client.title}: ${endpoint}`, () => {
-      for (const aspect of has[endpoint]) {
-        const why = lack(calls, aspect)
-        if (why !== undefined) {
-          results.without(endpoint, aspect, why)
-          continue
-        }
+    for (const aspect of has[endpoint]) {
+      const why = lack(calls, aspect)
+      if (why !== undefined) results.without(endpoint, aspect, why)
+      else if (aspect === 'retries') retrying.push({ endpoint, calls })
+      else {
         cell(endpoint, calls, aspect, 'scripted')
         if (builtinDoes[endpoint]?.includes(aspect)) cell(endpoint, calls, aspect, 'builtin')
       }
-    })
+    }
   }
+
+  if (retrying.length > 0)
+    test(`${client.title}: retries, scripted engine`, async () => {
+      await failuresAreTriedAgainOnce(retrying.map(each => ({ world, client, ...each })))
+      for (const { endpoint } of retrying) results.passed(endpoint, 'retries', 'scripted')
+    })
 
   test(`the table of ${client.title} in docs/clients.md says what has passed here (UPDATE_TABLES=1 writes it anew)`, () => {
     const section = results.section()

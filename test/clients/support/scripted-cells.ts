@@ -2,14 +2,14 @@
 import { expect } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import type { EngineMode } from '../../support/scripted-engine.ts'
-import { type Cell, fails, fairUsage, finished, inMode, listsTheModels, plainText, question } from './asking.ts'
+import { type Cell, fails, fairUsage, finished, inMode, listsTheModels, plainText, question, succeed } from './asking.ts'
 import type { Answer, Ask, Stream } from './client.ts'
 import { type Aspect, builtinDoes, paths } from './matrix.ts'
 import { models } from './world.ts'
 
 /** A going away reaches the engine far sooner than this: bench/leaving.ts has the figures. */
 const soonMs = 2_000
-export const scriptedChecks: Readonly<Record<Aspect, (cell: Cell) => Promise<void>>> = {
+export const scriptedChecks: Readonly<Record<Exclude<Aspect, 'retries'>, (cell: Cell) => Promise<void>>> = {
   whole: wholeIsWhatTheEngineSaid,
   stream: streamIsNotHeldBack,
   tools: toolsTravelBothWays,
@@ -17,7 +17,6 @@ export const scriptedChecks: Readonly<Record<Aspect, (cell: Cell) => Promise<voi
   usage: usageIsTheEnginesAndTheCharge,
   abort: goingAwayReachesTheEngine,
   errors: errorsAreTheClientsOwn,
-  retries: failuresAreTriedAgainOnce,
 }
 
 async function wholeIsWhatTheEngineSaid(cell: Cell): Promise<void> {
@@ -147,21 +146,36 @@ async function errorsAreTheClientsOwn(cell: Cell): Promise<void> {
   if (endpoint !== 'speech') await inMode(cell, 'error-in-stream', () => expect(finished(stream(question(cell)))).rejects.toThrow())
 }
 
-async function failuresAreTriedAgainOnce(cell: Cell): Promise<void> {
-  const { world, calls, endpoint } = cell
+/**
+ * Retries of many endpoints at once, because clients wait for seconds before they ask again. Every first try fails, each with a
+ * success after it, so that the worker is not let rest; every second one succeeds and is charged once.
+ */
+export async function failuresAreTriedAgainOnce(cells: readonly Cell[]): Promise<void> {
+  const { world } = cells[0]!
   const { engine } = world
   const connection = world.connection({ maxRetries: 2 })
   const asked = engine.requests.length
   world.tries()
-  engine.custom = (_request, response) => {
-    engine.custom = undefined
-    response.writeHead(500, { 'content-type': 'application/json' }).end('{"error":{"message":"out of memory"}}')
-  }
-  const { charge } = await world.charged(() => calls.whole({ ...question(cell), connection }))
-  expect(engine.requests.length - asked).toBe(2)
-  expect(world.tries()).toBe(2)
-  expect(charge).toBe(fairUsage(endpoint, engine).charge)
+  const { charge } = await world.charged(async () => {
+    const answers: Promise<Answer>[] = []
+    for (const cell of cells) {
+      engine.custom = (_request, response) => {
+        engine.custom = undefined
+        response.writeHead(500, { 'content-type': 'application/json' }).end('{"error":{"message":"out of memory"}}')
+      }
+      const reached = engine.asked(engine.requests.length + 1)
+      answers.push(cell.calls.whole({ ...question(cell), connection }))
+      await reached
+      await succeed(world)
+    }
+    await Promise.all(answers)
+  })
+  // Two tries for each, and the successes in between.
+  expect(world.tries()).toBe(2 * cells.length)
+  expect(engine.requests.length - asked).toBe(3 * cells.length)
+  const chatCharge = fairUsage('chat', engine).charge
+  expect(charge).toBe(cells.reduce((sum, { endpoint }) => sum + fairUsage(endpoint, engine).charge + chatCharge, 0n))
   // An empty account does not fill by asking again.
-  await expect(calls.whole({ ...question(cell), connection, model: models.dear })).rejects.toThrow()
-  expect(world.tries()).toBe(1)
+  for (const cell of cells) await expect(cell.calls.whole({ ...question(cell), connection, model: models.dear })).rejects.toThrow()
+  expect(world.tries()).toBe(cells.length)
 }
