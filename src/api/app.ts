@@ -17,6 +17,7 @@ import type { Inference } from './inference.ts'
 import { inferenceEndpoint } from './inference-endpoint.ts'
 import type { Metrics } from './metrics.ts'
 import { bearerAuth } from './middleware/bearer-auth.ts'
+import { clearHeaders } from './middleware/clear-headers.ts'
 import { cors } from './middleware/cors.ts'
 import { rateLimit } from './middleware/rate-limit.ts'
 import { requestId } from './middleware/request-id.ts'
@@ -61,6 +62,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   })
 
   if (corsOrigins.length > 0) app.use('/v1/*', cors(corsOrigins))
+  app.use('/v1/*', clearHeaders)
 
   app.get('/healthz', healthz)
   app.get('/readyz', readyz(options.health))

@@ -1,6 +1,6 @@
 /** Between Node's HTTP server and the app: what Node itself refuses is told in OpenAI's form too, with a request id. */
 import { randomBytes } from 'node:crypto'
-import { type RequestListener, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import { ApiError, toApiError, type WorkerReportedError } from './errors.ts'
@@ -9,42 +9,46 @@ type Fetch = Parameters<typeof getRequestListener>[0]
 
 /** The part of a server that this needs. */
 export interface HttpServer {
+  on(event: 'request', action: (incoming: IncomingMessage, outgoing: ServerResponse) => void): unknown
   on(event: 'clientError', action: (error: Error, socket: Duplex) => void): unknown
 }
 
-/** Serves `fetch`; a request whose URL or host cannot be read is a 400. */
+/** Serves `fetch`; a request whose URL or host cannot be read is a 400. Without a Host header only HTTP/1.0 is served, as `hostname`. */
 export function createListener(fetch: Fetch, hostname: string): RequestListener {
-  const listener = getRequestListener(fetch, {
-    hostname,
-    errorHandler: error => {
-      const { status, body, headers } = refusal(
-        error instanceof RequestError
-          ? new ApiError('invalid_request', 'The URL or the Host header of the request is not valid.')
-          : toApiError(error),
-      )
-      return new Response(body, { status, headers })
-    },
-  })
-  return (incoming, outgoing) => void listener(incoming, outgoing)
+  const listener = getRequestListener(fetch, { hostname, errorHandler: error => respond(error) })
+  return (incoming, outgoing) => {
+    if (incoming.headers.host !== undefined || incoming.httpVersion === '1.0') return void listener(incoming, outgoing)
+    const { status, body, headers } = refusal(unreadable())
+    outgoing.writeHead(status, { ...headers, connection: 'close' }).end(body)
+  }
 }
 
 /** Answers what Node's parser refuses (sizes, smuggling, bytes that are not HTTP) and closes the connection. */
 export function answerClientErrors(server: HttpServer): void {
+  const running = new WeakMap<Duplex, { incoming: IncomingMessage; outgoing: ServerResponse }>()
+  server.on('request', (incoming, outgoing) => running.set(incoming.socket, { incoming, outgoing }))
   server.on('clientError', (error, socket) => {
-    // A connection that is gone, or that an answer has begun on, takes no other answer.
-    if (!socket.writable || ('bytesWritten' in socket && socket.bytesWritten !== 0 && !isIdle(socket))) {
+    const last = running.get(socket)
+    // Behind a request that is whole the fault is in the next one: its refusal must not be taken for the answer of the first.
+    const isAnswering = last !== undefined && !last.outgoing.writableFinished && (last.incoming.complete || last.outgoing.headersSent)
+    if (!socket.writable || isAnswering) {
       socket.destroy()
       return
     }
     const { status, body, headers } = refusal(errorFor('code' in error ? String(error.code) : ''))
     const lines = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' })
-    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`)
+    const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`, () => socket.destroy())
   })
 }
 
-/** Node hangs the running answer on its socket. */
-function isIdle(socket: Duplex): boolean {
-  return !('_httpMessage' in socket) || !socket._httpMessage
+function respond(error: unknown): Response {
+  const { status, body, headers } = refusal(error instanceof RequestError ? unreadable() : toApiError(error))
+  return new Response(body, { status, headers })
+}
+
+function unreadable(): ApiError {
+  return new ApiError('invalid_request', 'The URL or the Host header of the request is not valid.')
 }
 
 function errorFor(code: string): ApiError {

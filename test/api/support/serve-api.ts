@@ -1,0 +1,107 @@
+/** The API over a real loopback socket, with everything behind it played by a test. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { onTestFinished } from 'vitest'
+import type { Answer } from '../../../src/api/answer.ts'
+import { answerClientErrors, createApi, createListener, hashApiKey, Metrics } from '../../../src/api/index.ts'
+import type { InferenceRequest } from '../../../src/api/inference.ts'
+import { systemClock } from '../../../src/lib/clock.ts'
+import { silentLogger } from '../../../src/lib/logger.ts'
+
+type Options = Parameters<typeof createApi>[0]
+export type Run = (request: InferenceRequest, answer: Answer) => Promise<void>
+
+export const apiKey = 'sk-good'
+
+/** A `run` that answers with `text` and a charge of one nanoTON for ten tokens. */
+export function answering(text = '{"ok":true}'): Run {
+  return async (request, answer) => {
+    request.admit(100)
+    answer.begin({ status: 200, contentType: 'application/json', headers: { 'x-chrysalis-receipt': 'rid' } })
+    answer.write(Buffer.from(text))
+    request.charged(receipt)
+    answer.finish()
+  }
+}
+
+const receipt = {
+  rid: 'rid',
+  worker: 'w',
+  keyset: '',
+  model: 'm',
+  weights: null,
+  ctx: '',
+  request: '',
+  transcript: '',
+  usage: { prompt: 4, cached: 1, completion: 3, reasoning: 2 },
+  cost: '1',
+  finish: 'stop',
+  channel: 'EQA',
+  started: 0,
+  ended: 0,
+} as const
+
+/** Serves the API until the test ends. */
+export async function serveApi(run: Run, changes: Partial<Record<keyof Options, unknown>> = {}) {
+  const ledger = { findKey: (hash: string) => (hash === hashApiKey(apiKey) ? { hash, channel: 'EQA', createdAt: 1 } : undefined) }
+  const options = {
+    ledger,
+    inference: { run },
+    models: () =>
+      ['__proto__', 'toString', 'org/a model', 'a'].map(id => ({
+        id,
+        contextLength: 8,
+        weights: null,
+        price: { prompt: '1', cached: '1', completion: '2', reasoning: '2' },
+      })),
+    evidence: {},
+    channels: { propose: () => ({ address: 'EQ' }), createKey: async () => ({ api_key: 'sk-new', channel: 'EQ' }) },
+    health: { obstacles: () => [] },
+    metrics: new Metrics({ leases: () => ({ live: 1, known: 1 }), running: () => 0 }),
+    logger: silentLogger,
+    clock: systemClock,
+    bodyLimitBytes: 100_000,
+    keyLimits: { requestsPerMinute: 10_000, tokensPerMinute: 1_000_000, concurrent: 100 },
+    idempotency: { memoryBytes: 1_000_000, keepMs: 600_000, lingerMs: 1_000 },
+    corsOrigins: [],
+    simulated: true,
+    ...changes,
+  }
+  const server = createServer({ requireHostHeader: false }, createListener(createApi(options as unknown as Options).fetch, '127.0.0.1'))
+  answerClientErrors(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  })
+  const { port } = server.address() as AddressInfo
+  const origin = `http://127.0.0.1:${port}`
+  return {
+    origin,
+    post: (path: string, body: string | object, headers: Record<string, string> = {}) =>
+      fetch(origin + path, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    get: (path: string, init: RequestInit = {}) =>
+      fetch(origin + path, { ...init, headers: { authorization: `Bearer ${apiKey}`, ...(init.headers as Record<string, string>) } }),
+    /** Sends bytes as they are and returns all that came back until the server closed. */
+    raw: async (bytes: string): Promise<string> => {
+      const socket = connect(port, '127.0.0.1')
+      let answer = ''
+      socket.setEncoding('latin1').on('data', (text: string) => {
+        answer += text
+      })
+      socket.on('error', () => {})
+      socket.write(bytes, 'latin1')
+      await once(socket, 'close')
+      return answer
+    },
+  }
+}
+
+export const question = { model: 'a', messages: [{ role: 'user', content: 'hello' }] }
