@@ -1,6 +1,6 @@
 /** The `chrysalis` command: one subcommand per role. Each role is loaded only when it is asked for. */
 import { readFileSync } from 'node:fs'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { ConfigError } from './config.ts'
 import { CodedError } from './lib/coded-error.ts'
 
@@ -9,6 +9,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     await program().parseAsync(argv)
   } catch (error) {
+    // Commander has said by then what is wrong, or has printed the help that was asked for.
+    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2)
     const known = error instanceof CodedError
     console.error(known ? `chrysalis: ${error.message}` : error)
     process.exit(error instanceof ConfigError ? 2 : 1)
@@ -19,7 +21,8 @@ function program(): Command {
   const command = new Command('chrysalis')
     .description('OpenAI-compatible confidential inference: attested workers, sealed requests, prepaid TON channels.')
     .version(version())
-    .showHelpAfterError()
+    .showHelpAfterError('(--help lists what there is)')
+    .exitOverride()
 
   command
     .command('dev')

@@ -5,13 +5,13 @@
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { isLoopback } from './agent/index.ts'
 import { developmentPolicy } from './attestation/index.ts'
 import { ConfigError } from './config.ts'
-import { type DevFolder, openFolder, writePrivate } from './dev/folder.ts'
+import { type DevFolder, openFolder, untilPartsAreGone, writePrivate } from './dev/folder.ts'
 import { fundOperator, openAccount } from './dev/funding.ts'
 import { type PccsServer, servePccs } from './dev/pccs-server.ts'
 import { type Child, startChild } from './dev/supervisor.ts'
@@ -56,6 +56,10 @@ const price = {
 const offer = { prompt: '18000000', cached: '9000000', completion: '54000000', reasoning: '54000000' }
 
 const readyWithinMs = 100_000
+/** Longer than any role takes to stop. */
+const partsStopMs = 20_000
+/** An engine that is starting too is waited for; after so long, what is waited for is said. */
+const patienceMs = 3_000
 const builtInModel = fileURLToPath(new URL('../models/tiny/chrysalis-tiny-q8_0.gguf', import.meta.url))
 
 /** Starts everything, prints where it is, and stays until SIGTERM or SIGINT. */
@@ -107,6 +111,7 @@ class Deployment {
 
   async start(): Promise<void> {
     rmSync(this.#folder.devFile, { force: true })
+    await untilPartsAreGone(this.#folder, partsStopMs)
     const authority = await this.#trust()
     this.#chain = await this.#child<ChainReady>('dev-chain', ['dev-chain', '--data', this.#folder.chain, '--port', '0'])
     await Promise.all(Array.from({ length: this.#options.workers }, (_, index) => this.#startWorker(`worker-${index + 1}`, 0)))
@@ -162,7 +167,9 @@ class Deployment {
       role: 'worker',
       id,
       listen: { host: '127.0.0.1', port },
-      engine: engine ? { url: engine, dangerously_allow_remote: !isLoopback(engine) } : { builtin: { model: model ?? builtInModel } },
+      engine: engine
+        ? { url: engine, dangerously_allow_remote: !isLoopback(engine) }
+        : { builtin: { model: model === undefined ? builtInModel : resolve(model) } },
       offer: { default: offer },
       tee: { type: 'software', directory: this.#folder.authority, simulated: true },
     }
@@ -222,12 +229,19 @@ class Deployment {
   }
 
   async #untilServing(): Promise<void> {
-    const deadline = Date.now() + readyWithinMs
+    const started = Date.now()
+    let told = false
     for (;;) {
       const response = await fetch(`${this.#proxy!.ready.url}/readyz`)
       if (response.ok) return
       const { obstacles } = (await response.json()) as { obstacles?: string[] }
-      if (Date.now() > deadline) throw new Error(`the proxy does not become ready: ${obstacles?.join(', ')}`)
+      const waited = Date.now() - started
+      if (waited > patienceMs && (!told || waited > readyWithinMs)) {
+        const cause = `${obstacles?.join(', ')}${await engineTrouble(this.#options.engine)}`
+        if (waited > readyWithinMs) throw new Error(`the proxy does not become ready: ${cause}; see ${this.#folder.logs}`)
+        console.error(`waiting: ${cause}`)
+        told = true
+      }
       await new Promise(resolve => setTimeout(resolve, 50))
     }
   }
@@ -291,5 +305,19 @@ class Deployment {
       await this.stop()
       process.exit(1)
     })
+  }
+}
+
+/** What is wrong with the caller's own engine, as far as it shows from here; nothing where it lists models. */
+async function engineTrouble(engine: string | undefined): Promise<string> {
+  if (engine === undefined) return ''
+  const url = `${engine.replace(/\/+$/, '').replace(/\/v1$/, '')}/v1/models`
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) })
+    if (!response.ok) return `; the engine answers ${response.status} at ${url}`
+    const { data } = (await response.json()) as { data?: unknown }
+    return Array.isArray(data) && data.length > 0 ? '' : `; the engine lists no model at ${url}`
+  } catch (error) {
+    return `; the engine does not answer at ${url} (${messageOf(error instanceof Error && error.cause ? error.cause : error)}): start it, or check --engine`
   }
 }

@@ -240,9 +240,13 @@ function listen(config: ProxyConfig, at: Paths, fetch: Parameters<typeof createL
   server.keepAliveTimeout = 75_000
   server.headersTimeout = 80_000
   return new Promise((resolve, reject) => {
-    server.on('error', (cause: Error) =>
-      reject(new ConfigError('invalid', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })),
-    )
+    server.on('error', (cause: NodeJS.ErrnoException) => {
+      const why =
+        cause.code === 'EADDRINUSE'
+          ? 'another program listens there; stop it, or take another port (listen.port, or --port of chrysalis dev)'
+          : cause.message
+      reject(new ConfigError('invalid', `listen: cannot listen on ${host}:${port}: ${why}`, { cause }))
+    })
     server.listen(port, host, () => {
       const shown = host.includes(':') ? `[${host}]` : host
       resolve({

@@ -31,7 +31,8 @@ export interface EngineModelsOptions {
 export class EngineModels {
   readonly #options: EngineModelsOptions
   #models: readonly KeysetModel[] = []
-  #ready = false
+  /** Undefined until the engine was asked for the first time. */
+  #ready: boolean | undefined
   #timer: Timer | undefined
   #stopped = false
 
@@ -41,7 +42,7 @@ export class EngineModels {
 
   /** Whether the engine answered when it was last asked, with at least one model. */
   get ready(): boolean {
-    return this.#ready
+    return this.#ready === true
   }
 
   find(id: string): KeysetModel | undefined {
@@ -84,10 +85,11 @@ export class EngineModels {
       this.#ready = models.length > 0
       if (this.#ready) onModels(models)
       if (!was && this.#ready) logger.info({ models: models.map(model => model.id) }, 'the engine is ready')
+      if (was !== false && !this.#ready) logger.warn('the engine lists no model')
     } catch (error) {
       if (this.#stopped) return
       this.#ready = false
-      if (was) logger.warn({ error: messageOf(error) }, 'the engine does not answer')
+      if (was !== false) logger.warn({ error: messageOf(error) }, 'the engine does not answer')
     }
     this.#timer = clock.after(this.#ready ? refreshMs : retryMs, () => void this.#refresh())
   }

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { messageOf } from '../lib/coded-error.ts'
 
 const schema = `
   CREATE TABLE IF NOT EXISTS account (address TEXT PRIMARY KEY, shard_account TEXT NOT NULL);
@@ -56,10 +57,15 @@ export class ChainStore {
   constructor(directory: string) {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     this.#db = new DatabaseSync(join(directory, 'chain.sqlite'))
-    this.#db.exec(
-      'PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT',
-    )
-    this.#db.exec(schema)
+    try {
+      this.#db.exec(
+        'PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT',
+      )
+      this.#db.exec(schema)
+    } catch (cause) {
+      this.#db.close()
+      throw /locked|busy/i.test(messageOf(cause)) ? new Error('another process has this chain open', { cause }) : cause
+    }
   }
 
   head(): Head {

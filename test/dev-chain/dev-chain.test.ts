@@ -165,7 +165,7 @@ describe('the development chain', () => {
   })
 
   test('lets nobody else open its folder meanwhile', async () => {
-    await expect(startDevChain({ directory, port: 0, logger: silentLogger })).rejects.toThrow(/locked/)
+    await expect(startDevChain({ directory, port: 0, logger: silentLogger })).rejects.toThrow(/another process has this chain open/)
   })
 })
 

@@ -1,67 +1,9 @@
 /** `chrysalis dev` as somebody who has just cloned the project uses it. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-
-const folder = mkdtempSync(join(tmpdir(), 'chrysalis-dev-'))
-const data = join(folder, 'data')
-const command = fileURLToPath(new URL('../../bin/chrysalis.js', import.meta.url))
-const running = new Set<ChildProcess>()
-
-afterEach(async () => {
-  for (const child of running) await end(child)
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-interface Dev {
-  baseURL: string
-  apiKey: string
-  consoleURL: string
-  relayURL: string
-  chainURL: string
-  channel: string
-  pid: number
-  workers: { id: string; url: string; engineURL: string; pid: number }[]
-}
-
-function run(args: string[]): { child: ChildProcess; output: () => string; exited: Promise<number | null> } {
-  const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  for (const stream of [child.stdout!, child.stderr!])
-    stream.on('data', chunk => {
-      output += chunk
-    })
-  running.add(child)
-  return { child, output: () => output, exited: new Promise(resolve => child.on('exit', resolve)) }
-}
-
-async function start(...args: string[]): Promise<{ dev: Dev; child: ChildProcess; output: () => string; exited: Promise<number | null> }> {
-  const started = run(['dev', '--port', '0', '--data', data, ...args])
-  await eventually(async () => (started.output().includes('details') || started.child.exitCode !== null ? true : undefined), 60_000)
-  if (started.child.exitCode !== null) throw new Error(started.output())
-  return { ...started, dev: JSON.parse(readFileSync(join(data, 'dev.json'), 'utf8')) as Dev }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  running.delete(child)
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exited = new Promise(resolve => child.on('exit', resolve))
-  child.kill('SIGTERM')
-  await exited
-}
-
-const call = (dev: Dev, path: string, body?: object) =>
-  fetch(`${dev.relayURL}${path}`, {
-    headers: { authorization: `Bearer ${dev.apiKey}`, 'content-type': 'application/json' },
-    ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
-  })
-const ask = (dev: Dev) =>
-  call(dev, '/v1/chat/completions', { model: 'chrysalis-tiny', temperature: 0, messages: [{ role: 'user', content: 'What is 2 + 2?' }] })
-const account = async (dev: Dev) => (await (await call(dev, '/v1/account')).json()) as Record<string, string>
+import { account, ask, type Dev, data, start } from './support.ts'
 
 describe('chrysalis dev', () => {
   test('prints what works, keeps its secrets to itself, settles at a stop and goes on at the next start', async () => {
@@ -132,36 +74,5 @@ describe('chrysalis dev', () => {
     writeFileSync(file, policy)
     child.kill('SIGHUP')
     await eventually(async () => ((await ask(dev)).status === 200 ? true : undefined))
-  })
-
-  test('refuses to share its folder, and to empty one that is not its own', async () => {
-    await start()
-    const second = run(['dev', '--port', '0', '--data', data])
-    expect(await second.exited).toBe(2)
-    expect(second.output()).toMatch(/another chrysalis dev \(process \d+\) uses/)
-    const foreign = join(folder, 'foreign')
-    rmSync(foreign, { recursive: true, force: true })
-    writeFileSync(join(folder, 'precious'), 'x')
-    const third = run(['dev', '--port', '0', '--fresh', '--data', folder])
-    expect(await third.exited).toBe(2)
-    expect(third.output()).toContain('holds something else')
-    expect(existsSync(join(folder, 'precious'))).toBe(true)
-  })
-
-  test.each([
-    [['dev', '--port', 'x'], 'whole number'],
-    [['dev', '--workers', '0'], 'whole number'],
-    [['dev', '--engine', 'nonsense'], 'http or https URL'],
-    [['dev', '--model', 'nowhere.gguf', '--port', '0', '--data', join(folder, 'no-model')], 'there is no model file'],
-    [['dev', '--unknown'], 'unknown option'],
-    [['fly'], 'unknown command'],
-    [['proxy'], '--config'],
-    [['proxy', '--config', join(folder, 'nowhere.yaml')], 'cannot read the config file'],
-    [['worker', '--config', join(folder, 'nowhere.yaml')], 'cannot read the config file'],
-  ])('chrysalis %s ends with an error that says what to do', async (args, message) => {
-    const { output, exited } = run(args)
-    expect(await exited).not.toBe(0)
-    expect(output()).toContain(message)
-    expect(output()).not.toMatch(/^\s+at .*\.ts:\d+/m)
   })
 })
