@@ -212,6 +212,8 @@ class Deployment {
       attestation: { pccs: this.#pccs!.url, policy: this.#folder.policyFile, root },
       workers: this.#workersInOrder().map(({ id, ready }) => ({ id, url: ready.url })),
       pricing: { default: price },
+      // There is one caller here, and whoever measures must not measure a limit.
+      limits: { per_key: { requests_per_minute: 100_000_000, tokens_per_minute: 1_000_000_000_000, concurrent: 100_000 } },
       payments: {
         chain: { endpoint: this.#chain!.ready.url, global_id: DEV_GLOBAL_ID },
         wallet_key: join(this.#folder.keys, 'operator-wallet'),

@@ -11,6 +11,7 @@ import { fingerprint, onceName, parseIdempotencyKey } from './idempotency-key.ts
 import type { Inference, InferenceRequest } from './inference.ts'
 import { bearerKey } from './middleware/bearer-auth.ts'
 import { readBody } from './middleware/body-limit.ts'
+import { clientRequestId } from './middleware/request-id.ts'
 import { rateLimitError, rateLimitHeaders } from './rate-limit-headers.ts'
 import type { RateLimiter } from './rate-limiter.ts'
 import type { Replays } from './replays.ts'
@@ -40,11 +41,9 @@ export function inferenceEndpoint(endpoint: Endpoint, options: InferenceEndpoint
     const run = async (to: AnswerSink, once: string | undefined, used: () => void): Promise<void> => {
       const { facts } = await readRequest(endpoint, contentType, body)
       const answer = new Answer(to, { form: facts.stream ? endpoint.streamsAs : 'whole', lastEvent: endpoint.lastEvent })
+      const ids = { requestId: c.get('requestId'), clientRequestId: clientRequestId(c.req.header('x-client-request-id')) }
       const channel = c.get('key').channel
-      await inference.run(
-        { requestId: c.get('requestId'), channel, endpoint, facts, contentType, body, once, ...limits(c, options, used) },
-        answer,
-      )
+      await inference.run({ ...ids, channel, endpoint, facts, contentType, body, once, ...limits(c, options, used) }, answer)
     }
     if (idempotencyKey === undefined) await run(sink, undefined, () => {})
     else {

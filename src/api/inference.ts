@@ -45,6 +45,8 @@ export interface InferenceOptions {
 /** A checked request of a known account. */
 export interface InferenceRequest {
   readonly requestId: string
+  /** What the caller calls it; for the log. */
+  readonly clientRequestId?: string | undefined
   readonly channel: string
   readonly endpoint: Endpoint
   readonly facts: Facts
@@ -262,11 +264,12 @@ export class Inference {
   }
 
   #log(run: Run, worker: string, outcome: AttemptOutcome): void {
-    const { requestId, endpoint, facts } = run.request
+    const { requestId, clientRequestId, endpoint, facts } = run.request
     const { model, stream } = facts
     const receipt = outcome.charge?.receipt
     const line = {
       requestId,
+      clientRequestId,
       rid: run.rid,
       endpoint: endpoint.path,
       model,

@@ -193,6 +193,22 @@ describe('header injection', () => {
   })
 })
 
+describe('a caller’s name for its request', () => {
+  test.each([
+    ['trace-1:a_b.C', 'trace-1:a_b.C'],
+    ['x'.repeat(64), 'x'.repeat(64)],
+    ['x'.repeat(65), undefined],
+    ['two words', undefined],
+    ['{"a":1}', undefined],
+    ['sk-secret', undefined],
+  ])('“%s” is logged as %s', async (name, logged) => {
+    const run = vi.fn(answering())
+    const { post } = await serveApi(run)
+    await post('/v1/chat/completions', question, { 'x-client-request-id': name })
+    expect(run.mock.calls[0]![0].clientRequestId).toBe(logged)
+  })
+})
+
 describe('what Node refuses', () => {
   const head = (lines: string) => `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n${lines}\r\n`
   const smuggled = 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n'

@@ -16,3 +16,11 @@ export function requestId(clock: Clock): MiddlewareHandler<ApiEnv> {
     if (!alreadySent(c)) c.header('openai-processing-ms', String(clock.now() - startedAt))
   }
 }
+
+/**
+ * What a caller calls its request in `x-client-request-id`, for the log only: short, and of characters that no log reads as
+ * anything else. Undefined for all else, and for what looks like an API key sent in the wrong header.
+ */
+export function clientRequestId(header: string | undefined): string | undefined {
+  return header !== undefined && /^(?!sk-)[A-Za-z0-9._:-]{1,64}$/.test(header) ? header : undefined
+}
