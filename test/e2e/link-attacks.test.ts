@@ -1,7 +1,6 @@
 /** Whoever sits between proxy and worker: what they see, and what becomes of what they change. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Deployment, deploy } from '../support/deployment.ts'
-import { eventually } from '../support/eventually.ts'
 import { ScriptedEngine } from '../support/scripted-engine.ts'
 import { type Tampering, TamperingLink } from '../support/tampering-link.ts'
 
@@ -44,6 +43,17 @@ async function withTampering<T>(tampering: Tampering, action: () => Promise<T>):
   }
 }
 
+/** A text as it is, in hex, and in base64 wherever it may begin in what was encoded. */
+function formsOf(secret: string): string[] {
+  const base64 = [0, 1, 2].map(before =>
+    Buffer.from(' '.repeat(before) + secret)
+      .toString('base64')
+      .slice(4, -4),
+  )
+  // What is left of a short one says nothing: it is to be found anywhere.
+  return [secret, Buffer.from(secret).toString('hex'), ...base64.filter(form => form.length >= 8)]
+}
+
 describe('on the wire between proxy and worker', () => {
   test('neither prompt nor answer nor API key is to be found, in JSON and in a stream', async () => {
     for (const stream of [false, true]) {
@@ -54,8 +64,7 @@ describe('on the wire between proxy and worker', () => {
     const wire = Buffer.concat(link.seen)
     expect(wire.includes('CEP1')).toBe(true)
     for (const secret of [canary, 'CANARY', 'c0ffee', 'Tell nobody', deployment.apiKey])
-      for (const form of [secret, Buffer.from(secret).toString('base64').slice(0, -3), Buffer.from(secret).toString('hex')])
-        expect(wire.includes(form)).toBe(false)
+      for (const form of formsOf(secret)) expect(wire.includes(form)).toBe(false)
   })
 })
 
@@ -145,70 +154,6 @@ describe('a request changed on its way', () => {
     expect(engine.requests.length).toBe(asked)
   })
 })
-
-describe('evidence changed on its way', () => {
-  const attacks: [string, (document: Record<string, unknown>, other: Record<string, unknown>) => Record<string, unknown>, RegExp][] = [
-    ['an old document over another nonce', (_, other) => other, /nonce/],
-    ['the quote of another nonce under a fresh echo', (document, other) => ({ ...document, tee: other.tee }), /nonce/],
-    [
-      'a keyset with a key of somebody else',
-      document => {
-        const keyset = JSON.parse(Buffer.from(String(document.keyset), 'base64').toString('utf8')) as { not_after: number }
-        return { ...document, keyset: Buffer.from(JSON.stringify({ ...keyset, not_after: keyset.not_after + 1 })).toString('base64') }
-      },
-      /nonce and this keyset/,
-    ],
-    [
-      'one bit of the quote',
-      document => {
-        const tee = document.tee as { type: string; quote: string }
-        const quote = Buffer.from(tee.quote, 'base64')
-        quote[200]! ^= 1
-        return { ...document, tee: { ...tee, quote: quote.toString('base64') } }
-      },
-      /not signed/,
-    ],
-    [
-      'GPU evidence that the quote does not name',
-      document => ({ ...document, gpu_evidence: Buffer.from('a GPU').toString('base64') }),
-      /nonce/,
-    ],
-  ]
-
-  test.each(attacks)('ends the lease, and no prompt leaves: %s', async (_, change, reason) => {
-    const worker = deployment.workers.get('worker-1')!.ready.url
-    const other = (await (await fetch(`${worker}/.well-known/chrysalis?nonce=${'11'.repeat(32)}`)).json()) as Record<string, unknown>
-    link.tampering = { evidence: document => change(document, other) }
-    deployment.proxy.signal('SIGHUP')
-    try {
-      await eventually(async () => ((await deployment.get('/readyz')).status === 503 ? true : undefined))
-      const sent = link.requests.length
-      const response = await deployment.chat(question(false))
-      expect(response.status).toBe(503)
-      expect(await response.json()).toMatchObject({ error: { code: 'no_attested_worker' } })
-      expect(link.requests.length).toBe(sent)
-      expect(await whyRefused()).toMatch(reason)
-    } finally {
-      link.tampering = {}
-      deployment.proxy.signal('SIGHUP')
-      await eventually(async () => ((await deployment.get('/readyz')).status === 200 ? true : undefined))
-    }
-  })
-})
-
-/** What the operator's page says about the worker. */
-async function whyRefused(): Promise<string> {
-  return eventually(async () => {
-    const login = await fetch(`${deployment.origin}/console/login`, {
-      method: 'POST',
-      body: new URLSearchParams({ key: 'an operator key for tests' }),
-      redirect: 'manual',
-    })
-    const page = await fetch(`${deployment.origin}/console`, { headers: { cookie: login.headers.get('set-cookie')!.split(';')[0]! } })
-    const text = await page.text()
-    return text.includes('refused') ? text : undefined
-  })
-}
 
 describe('what the deployment has written', () => {
   test('holds neither prompt nor answer nor API key, in no file and no log', async () => {
