@@ -44,6 +44,11 @@ export function isSealed(type: number): boolean {
   return type < 16
 }
 
+/** How many bytes a sealed frame takes that carries `content` bytes. */
+export function sealedSize(content: number, cell: number | undefined): number {
+  return headerSize + paddedSize(content, cell) + tagSize
+}
+
 /** A clear frame. */
 export function clearFrame(type: number, payload: Uint8Array): Buffer {
   return concat(header(type, payload.length), payload)

@@ -2,6 +2,7 @@
 import { createHash, type Hash, verify } from 'node:crypto'
 import { fromBase64url, toHex } from '../lib/bytes.ts'
 import { ed25519PublicKey } from '../lib/ed25519.ts'
+import { GrowingBytes } from '../lib/growing-bytes.ts'
 import { isSuite, open, tagSize } from './aead.ts'
 import { ByteParser, type Steps } from './byte-parser.ts'
 import { EnvelopeError } from './errors.ts'
@@ -19,6 +20,8 @@ export interface RequestOpenerOptions {
   readonly keyring: RecipientKeyring
   readonly replay: ReplayMemory
   readonly limits?: EnvelopeLimits
+  /** How many bytes the sender says will come; only a hint of how large the body is. */
+  readonly expectedBytes?: number | undefined
 }
 
 /** A request that stands whole: FINAL opened, AUTH checked. */
@@ -165,8 +168,7 @@ export class RequestOpener {
 
   *#body(hash: Hash, cipher: FrameCipher): Steps<{ contentType: string; body: Buffer }> {
     let contentType: string | undefined
-    const parts: Buffer[] = []
-    let size = 0
+    const body = new BodyParts(this.#limits.maxData, this.#options.expectedBytes)
     for (;;) {
       const start = yield headerSize
       const known = contentType === undefined ? [frame.head] : [frame.data, frame.final]
@@ -177,14 +179,44 @@ export class RequestOpener {
       if (contentType === undefined) {
         contentType = parseRequestHead(content)
       } else if (type === frame.data) {
-        size += content.length
-        if (size > this.#limits.maxData) throw new EnvelopeError('too-large', `a body is longer than ${this.#limits.maxData} bytes`)
-        if (content.length > 0) parts.push(content)
+        body.append(content)
       } else {
         if (content.length > 0) throw new EnvelopeError('malformed', "a request's FINAL has content")
-        return { contentType, body: parts.length === 1 ? parts[0]! : Buffer.concat(parts) }
+        return { contentType, body: body.whole }
       }
     }
+  }
+}
+
+/** The content of DATA frames: that of one frame as it is, that of more put together as they come. */
+class BodyParts {
+  readonly #limit: number
+  readonly #expected: number | undefined
+  #first: Buffer | undefined
+  #more: GrowingBytes | undefined
+
+  constructor(limit: number, expected: number | undefined) {
+    this.#limit = limit
+    this.#expected = expected
+  }
+
+  append(content: Buffer): void {
+    const size = (this.#more?.length ?? this.#first?.length ?? 0) + content.length
+    if (size > this.#limit) throw new EnvelopeError('too-large', `a body is longer than ${this.#limit} bytes`)
+    if (content.length === 0) return
+    if (!this.#first) {
+      this.#first = content
+      return
+    }
+    if (!this.#more) {
+      this.#more = new GrowingBytes({ limit: this.#limit, expected: this.#expected })
+      this.#more.append(this.#first)
+    }
+    this.#more.append(content)
+  }
+
+  get whole(): Buffer {
+    return this.#more?.bytes ?? this.#first ?? Buffer.alloc(0)
   }
 }
 

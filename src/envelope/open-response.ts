@@ -100,6 +100,7 @@ export class ResponseOpener {
     const kid = toHex(preamble.subarray(4, 12))
     const reply = this.#request.reply(kid)
     if (!reply) throw new EnvelopeError('does-not-open', 'the answer is under a key the request was not sealed to')
+    if (!this.#request.isWhole) throw new EnvelopeError('malformed', 'the answer begins before the request has ended')
     this.#kid = kid
     this.#hash.update(preamble)
     return new FrameCipher(responseKeys(reply, this.#request.requestDigest, preamble.subarray(12)))

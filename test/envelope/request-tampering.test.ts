@@ -19,7 +19,7 @@ import {
   verdict,
 } from './sample.ts'
 
-const long = Buffer.alloc(2_200_000, 'x')
+const long = Buffer.alloc(700_000, 1)
 
 describe('a request changed on the way never becomes whole', () => {
   test('with any bit turned over', () => {

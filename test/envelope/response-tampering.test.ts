@@ -117,6 +117,7 @@ describe('an answer changed on the way is an error, and nothing false comes out 
 describe('an answer that was not made for this request, or not by this worker, does not open', () => {
   test('where it answers another request to the same worker', () => {
     const other = sampleRequest({ payerKey })
+    expect(other.bytes.length).toBe(other.size)
     expect(codeOf(() => readAnswer(other, whole))).toBe('does-not-open')
   })
 
@@ -124,6 +125,7 @@ describe('an answer that was not made for this request, or not by this worker, d
     const one = sampleRequest({ context: { rid: 'A'.repeat(22) } })
     const two = sampleRequest({ context: { rid: 'A'.repeat(22) } })
     expect(one.context).toEqual(two.context)
+    expect(one.bytes.length).toBe(two.bytes.length)
     expect(codeOf(() => readAnswer(two, concat(...sampleAnswer(openRequest(one.bytes)))))).toBe('does-not-open')
   })
 

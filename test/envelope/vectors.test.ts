@@ -86,6 +86,7 @@ describe.each(files)('the vectors in $name', ({ name, suite, kem }) => {
   test('are refused with one byte changed, in the way they say', () => {
     for (const vector of vectors.cases) {
       const request = resealed(vectors, vector)
+      expect(toHex(request.bytes)).toBe(vector.request)
       expect(vector.refused.map(({ of }) => of)).toContain('response')
       for (const { of, at, xor, code } of vector.refused) {
         const bytes = flipped(fromHex(vector[of]), at, xor)
