@@ -183,9 +183,14 @@ export class SealedRequests {
   #refuse(incoming: IncomingMessage, response: ServerResponse, problem: Problem): void {
     this.#options.metrics().refused(problem.type.slice('urn:chrysalis:'.length))
     sendProblem(response, problem)
-    // The sender may still be sending: it is heard out for a moment, so that the answer reaches it, and then cut off.
-    incoming.resume()
-    if (!incoming.readableEnded) this.#options.clock.after(lingerMs, () => incoming.readableEnded || incoming.destroy())
+    if (incoming.readableEnded) return
+    // The sender may still be sending. Closing on it would take the answer from it, so it is heard out for a moment first.
+    const end = () => {
+      timer.cancel()
+      response.end()
+    }
+    const timer = this.#options.clock.after(lingerMs, end)
+    incoming.on('end', end).on('close', end).on('error', end).resume()
   }
 }
 
@@ -193,15 +198,19 @@ const busy: Problem = { type: 'urn:chrysalis:busy', title: 'No request can be ta
 const unsupported: Problem = { type: 'urn:chrysalis:unsupported-media-type', title: `The request must be ${envelopeType}`, status: 415 }
 const internal: Problem = { type: 'urn:chrysalis:internal', title: 'The request failed', status: 500 }
 
-/** Answers with a problem document (RFC 9457) and lets the connection go where the request has not been read to its end. */
-export function sendProblem(response: ServerResponse, problem: Problem): void {
+/** Answers with a problem document (RFC 9457). Where the request has not been read to its end, whoever refuses it ends the answer. */
+function sendProblem(response: ServerResponse, problem: Problem): void {
   if (response.headersSent || response.destroyed) return
-  const headers = {
+  const isRead = response.req.readableEnded
+  const body = Buffer.from(JSON.stringify(problem))
+  response.writeHead(problem.status, {
     'content-type': 'application/problem+json',
     'cache-control': 'no-store, no-transform',
-    ...(response.req.readableEnded ? {} : { connection: 'close' }),
-  }
-  response.writeHead(problem.status, headers).end(JSON.stringify(problem))
+    'content-length': body.length,
+    ...(isRead ? {} : { connection: 'close' }),
+  })
+  if (isRead) response.end(body)
+  else response.write(body)
 }
 
 function mediaType(incoming: IncomingMessage): string {

@@ -80,7 +80,7 @@ export class Attempt {
     this.#sealed = sealRequest({ context: options.context, sessions: [session], contentType: options.contentType, body: options.body })
     this.#opener = new ResponseOpener(this.#sealed)
     this.#limit = options.clock.after(options.totalMs, () => this.#lose(new LinkError('timeout', 'the answer took too long')))
-    this.#call = options.link.send(this.#sealed.bytes, {
+    this.#call = options.link.send(this.#sealed, {
       data: chunk => this.#data(chunk),
       end: () => this.#end(),
       fail: error => this.#lose(error),
@@ -95,6 +95,11 @@ export class Attempt {
   cancel(): void {
     if (this.#cancelled || this.#settled) return
     this.#cancelled = true
+    if (!this.#sealed.isWhole) {
+      // What the worker does not have whole it does not work on.
+      this.#lose(new LinkError('broken', 'the caller left before the request was sent'))
+      return
+    }
     this.#call.resume()
     void this.#options.link.cancel(this.#options.context.rid)
     this.#limit?.cancel()

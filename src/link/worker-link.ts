@@ -2,12 +2,21 @@
  * The way from the proxy to one worker: HTTP/1.1 keep-alive by `undici`, bytes in, bytes out. Nothing here opens an
  * envelope. Answers are pushed to a sink as they arrive, because promises and web streams cost more than the envelope does.
  */
+import { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import { Pool } from 'undici'
+import type { SealedRequest } from '../envelope/index.ts'
 import { LinkError } from './errors.ts'
 
 const envelopeType = 'application/chrysalis-envelope'
 const maxOuterAnswer = 16 * 1024
 const maxEvidence = 1024 * 1024
+
+/** Requests above so many bytes are sealed and sent piece by piece. */
+const largeRequest = 512 * 1024
+
+/** The bytes of a request: at once where they are few, else by pieces, which are made as the worker takes them. */
+export type Outgoing = Pick<SealedRequest, 'size' | 'bytes' | 'pieces'>
 
 /** Receives one answer. After `end` or `fail` nothing follows; exactly one of them comes. */
 export interface AnswerSink {
@@ -51,10 +60,12 @@ export class WorkerLink {
   }
 
   /** Sends a sealed request to `POST /v1/sealed` and feeds the answer to `sink`. */
-  send(sealed: Buffer, sink: AnswerSink): LinkCall {
-    const headers = { 'content-type': envelopeType, accept: envelopeType }
+  send(sealed: Outgoing, sink: AnswerSink): LinkCall {
+    const isLarge = sealed.size > largeRequest
+    const headers = { 'content-type': envelopeType, accept: envelopeType, 'content-length': String(sealed.size) }
     const exchange: Exchange = new Exchange(sink, () => {
-      this.#pool.dispatch({ path: `${this.#basePath}/v1/sealed`, method: 'POST', headers, body: sealed }, exchange)
+      const body = isLarge ? Readable.from(paced(sealed.pieces()), oneAhead) : sealed.bytes
+      this.#pool.dispatch({ path: `${this.#basePath}/v1/sealed`, method: 'POST', headers, body }, exchange)
     })
     exchange.start()
     return exchange
@@ -92,6 +103,17 @@ export class WorkerLink {
   /** Ends all connections at once. */
   async close(): Promise<void> {
     await this.#pool.destroy()
+  }
+}
+
+/** At most one piece is made before the worker takes it. */
+const oneAhead = { objectMode: false, highWaterMark: 1 }
+
+/** A turn of the event loop between two pieces, however fast the other end takes them. */
+async function* paced(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  for (const piece of pieces) {
+    yield piece
+    await setImmediate()
   }
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type LinkError, WorkerLink } from '../../src/link/index.ts'
+import { type LinkError, type Outgoing, WorkerLink } from '../../src/link/index.ts'
 
 const envelope = { 'content-type': 'application/chrysalis-envelope' }
 const open: (() => Promise<unknown>)[] = []
@@ -32,8 +32,37 @@ function linkTo(url: string, limits = { firstByteMs: 5_000, idleMs: 5_000 }): Wo
   return link
 }
 
+/** A request that is small enough to be sent at once. */
+const atOnce = (bytes: Buffer): Outgoing => ({
+  size: bytes.length,
+  bytes,
+  pieces: () => refuse('a small request was asked for its pieces'),
+})
+
+/** A large one, piece by piece; `taken` counts them. */
+function inPieces(count: number, taken = { pieces: 0 }): Outgoing {
+  return {
+    size: count * pieceSize,
+    get bytes() {
+      return refuse('a large request was asked for all its bytes')
+    },
+    *pieces() {
+      for (let i = 0; i < count; i++) {
+        taken.pieces += 1
+        yield Buffer.alloc(pieceSize, i)
+      }
+    },
+  }
+}
+
+const pieceSize = 256 * 1024
+
+function refuse(message: string): never {
+  throw new Error(message)
+}
+
 /** Sends and collects the whole answer. */
-function send(link: WorkerLink, sealed = Buffer.from('sealed')): Promise<{ data: Buffer } | LinkError> {
+function send(link: WorkerLink, sealed = atOnce(Buffer.from('sealed'))): Promise<{ data: Buffer } | LinkError> {
   return new Promise(resolve => {
     const parts: Buffer[] = []
     link.send(sealed, { data: chunk => parts.push(chunk) > 0, end: () => resolve({ data: Buffer.concat(parts) }), fail: resolve })
@@ -45,7 +74,7 @@ describe('a link to a worker', () => {
     const link = await worker((request, response, body) => {
       response.writeHead(200, envelope).end(Buffer.concat([Buffer.from(`${request.method} ${request.url} `), body]))
     })
-    expect(await send(link, Buffer.from([0, 1, 254, 255]))).toEqual({
+    expect(await send(link, atOnce(Buffer.from([0, 1, 254, 255])))).toEqual({
       data: Buffer.concat([Buffer.from('POST /v1/sealed '), Buffer.from([0, 1, 254, 255])]),
     })
   })
@@ -120,7 +149,7 @@ describe('a link to a worker', () => {
     let received = 0
     let paused = false
     await new Promise<void>((resolve, reject) => {
-      const call = link.send(Buffer.from('x'), {
+      const call = link.send(atOnce(Buffer.from('x')), {
         data: chunk => {
           received += chunk.length
           if (paused) return true
@@ -146,6 +175,67 @@ describe('a link to a worker', () => {
     expect(received).toBe(size)
   })
 
+  test('sends a large request piece by piece, with its size, and the same pieces again where the worker closed', async () => {
+    const seen: { length: string | undefined; right: boolean }[] = []
+    const taken = { pieces: 0 }
+    const link = await worker((request, response, body) => {
+      const right = Array.from({ length: 12 }, (_, i) => body.subarray(i * pieceSize, (i + 1) * pieceSize)).every(
+        (piece, i) => piece.length === pieceSize && piece[0] === i && piece.at(-1) === i,
+      )
+      seen.push({ length: request.headers['content-length'], right: right && body.length === 12 * pieceSize })
+      if (seen.length === 1) request.socket.destroy()
+      else response.writeHead(200, envelope).end('answer')
+    })
+    expect(await send(link, inPieces(12, taken))).toEqual({ data: Buffer.from('answer') })
+    expect(seen).toEqual(Array(2).fill({ length: String(12 * pieceSize), right: true }))
+    expect(taken.pieces).toBe(24)
+  })
+
+  /** A worker that does not read what is sent to it. */
+  async function unreadWorker(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<WorkerLink> {
+    const server = createServer(handler)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    open.push(async () => {
+      server.closeAllConnections()
+      server.close()
+    })
+    return linkTo(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  }
+
+  test('takes no more pieces than the worker takes, and none once the line is cut', async () => {
+    const arrived = Promise.withResolvers<IncomingMessage>()
+    const link = await unreadWorker(arrived.resolve)
+    const taken = { pieces: 0 }
+    const outcome = Promise.withResolvers<unknown>()
+    const call = link.send(inPieces(256, taken), { data: () => true, end: () => outcome.resolve('end'), fail: outcome.resolve })
+    const request = await arrived.promise
+    // The sender runs into the sockets' buffers, far below the whole, and waits there.
+    for (let before = -1; before !== taken.pieces; ) {
+      before = taken.pieces
+      await new Promise(resolve => setTimeout(resolve, 30))
+    }
+    expect(taken.pieces).toBeLessThan(128)
+    const before = taken.pieces
+    call.abort()
+    expect(await outcome.promise).toMatchObject({ code: 'unreachable' })
+    const closed = new Promise(resolve => request.on('close', resolve).on('error', () => {}))
+    request.resume()
+    await closed
+    expect(taken.pieces).toBe(before)
+  })
+
+  test('ends sending where the worker refuses in the middle, and tells its problem', async () => {
+    const taken = { pieces: 0 }
+    const link = await unreadWorker((request, response) => {
+      request.on('error', () => {}).resume()
+      const problem = '{"type":"urn:chrysalis:too-large"}'
+      response.writeHead(413, { 'content-type': 'application/problem+json', 'content-length': problem.length }).write(problem)
+    })
+    expect(await send(link, inPieces(256, taken))).toMatchObject({ code: 'refused', status: 413, problem: 'too-large' })
+    expect(taken.pieces).toBeLessThan(256)
+  })
+
   test('cuts the line at once', async () => {
     const closed = Promise.withResolvers<void>()
     const link = await worker((_, response) => {
@@ -153,7 +243,7 @@ describe('a link to a worker', () => {
       response.writeHead(200, envelope).write('begun')
     })
     const outcome = await new Promise(resolve => {
-      const call = link.send(Buffer.from('x'), {
+      const call = link.send(atOnce(Buffer.from('x')), {
         data: () => {
           call.abort()
           return true
