@@ -66,8 +66,8 @@ export interface EngineModel {
   readonly [member: string]: unknown
 }
 
-/** Answers in place of every mode. */
-export type Custom = (request: EngineRequest, response: ServerResponse) => void | Promise<void>
+/** Answers in place of every mode; one that returns false leaves it to the mode. */
+export type Custom = (request: EngineRequest, response: ServerResponse) => undefined | false | Promise<void>
 
 export interface ScriptedEngineOptions {
   readonly mode?: EngineMode
@@ -175,8 +175,7 @@ export class ScriptedEngine {
     const record = await this.#record(request, response)
     for (const resolve of this.#waiting.splice(0)) resolve()
     try {
-      if (this.custom) await this.custom(record, response)
-      else await this.#perform(record, response)
+      if (!this.custom || (await this.custom(record, response)) === false) await this.#perform(record, response)
     } catch {
       // The caller left.
     }

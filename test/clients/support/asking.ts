@@ -47,10 +47,13 @@ export async function inMode<T>({ world }: Cell, mode: EngineMode, ask: () => Pr
   }
 }
 
+/** What {@link succeed} asks. */
+export const inBetweenText = 'A question in between'
+
 /** A good answer in between, once the worker takes requests: it may rest, after a client that has asked again by itself. */
 export async function succeed({ deployment }: World): Promise<void> {
   await eventually(async () => {
-    const response = await deployment.chat({ model: models.scripted, messages: [{ role: 'user', content: 'hello' }] })
+    const response = await deployment.chat({ model: models.scripted, messages: [{ role: 'user', content: inBetweenText }] })
     await response.text()
     return response.ok ? true : undefined
   })

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { builtinChecks } from './builtin-cells.ts'
 import type { Client, EndpointCalls } from './client.ts'
 import { type Aspect, builtinDoes, committed, type Endpoint, type Engine, endpointNames, has, Results, squeezed } from './matrix.ts'
-import { failuresAreTriedAgainOnce, scriptedChecks } from './scripted-cells.ts'
+import { failuresAreTriedAgain, scriptedChecks } from './scripted-cells.ts'
 import { startWorld, type World } from './world.ts'
 
 /** Why a client has no such cell, where it has none. */
@@ -54,7 +54,7 @@ export function runMatrix(client: Client): void {
 
   if (retrying.length > 0)
     test(`${client.title}: retries, scripted engine`, async () => {
-      await failuresAreTriedAgainOnce(retrying.map(each => ({ world, client, ...each })))
+      await failuresAreTriedAgain(retrying.map(each => ({ world, client, ...each })))
       for (const { endpoint } of retrying) results.passed(endpoint, 'retries', 'scripted')
     })
 

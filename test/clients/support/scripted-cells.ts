@@ -1,8 +1,8 @@
 /** What each aspect has to show over an engine that does what it is told, and echoes what it got. */
 import { expect } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
-import type { EngineMode } from '../../support/scripted-engine.ts'
-import { type Cell, fails, fairUsage, finished, inMode, listsTheModels, plainText, question, succeed } from './asking.ts'
+import type { Custom, EngineMode } from '../../support/scripted-engine.ts'
+import { type Cell, fails, fairUsage, finished, inBetweenText, inMode, listsTheModels, plainText, question, succeed } from './asking.ts'
 import type { Answer, Ask, Stream } from './client.ts'
 import { type Aspect, builtinDoes, paths } from './matrix.ts'
 import { models } from './world.ts'
@@ -147,35 +147,48 @@ async function errorsAreTheClientsOwn(cell: Cell): Promise<void> {
 }
 
 /**
- * Retries of many endpoints at once, because clients wait for seconds before they ask again. Every first try fails, each with a
- * success after it, so that the worker is not let rest; every second one succeeds and is charged once.
+ * Retries of many endpoints at once, because clients wait for seconds before they ask again. Each finds the engine broken, then
+ * busy, then well: three tries, one charge. After every first failure another request succeeds, so that the worker is not let rest.
  */
-export async function failuresAreTriedAgainOnce(cells: readonly Cell[]): Promise<void> {
+export async function failuresAreTriedAgain(cells: readonly Cell[]): Promise<void> {
   const { world } = cells[0]!
   const { engine } = world
   const connection = world.connection({ maxRetries: 2 })
   const asked = engine.requests.length
   world.tries()
-  const { charge } = await world.charged(async () => {
-    const answers: Promise<Answer>[] = []
-    for (const cell of cells) {
-      engine.custom = (_request, response) => {
-        engine.custom = undefined
-        response.writeHead(500, { 'content-type': 'application/json' }).end('{"error":{"message":"out of memory"}}')
+  engine.custom = brokenThenBusy()
+  try {
+    const { charge } = await world.charged(async () => {
+      const answers: Promise<Answer>[] = []
+      for (const cell of cells) {
+        const reached = engine.asked(engine.requests.length + 1)
+        answers.push(cell.calls.whole({ ...question(cell), connection }))
+        await reached
+        await succeed(world)
       }
-      const reached = engine.asked(engine.requests.length + 1)
-      answers.push(cell.calls.whole({ ...question(cell), connection }))
-      await reached
-      await succeed(world)
-    }
-    await Promise.all(answers)
-  })
-  // Two tries for each, and the successes in between.
-  expect(world.tries()).toBe(2 * cells.length)
-  expect(engine.requests.length - asked).toBe(3 * cells.length)
-  const chatCharge = fairUsage('chat', engine).charge
-  expect(charge).toBe(cells.reduce((sum, { endpoint }) => sum + fairUsage(endpoint, engine).charge + chatCharge, 0n))
+      await Promise.all(answers)
+    })
+    const inBetween = fairUsage('chat', engine).charge
+    expect(charge).toBe(cells.reduce((sum, { endpoint }) => sum + fairUsage(endpoint, engine).charge + inBetween, 0n))
+  } finally {
+    engine.custom = undefined
+  }
+  expect(world.tries()).toBe(3 * cells.length)
+  expect(engine.requests.length - asked).toBe(4 * cells.length)
   // An empty account does not fill by asking again.
   for (const cell of cells) await expect(cell.calls.whole({ ...question(cell), connection, model: models.dear })).rejects.toThrow()
   expect(world.tries()).toBe(cells.length)
+}
+
+/** Fails the first two requests of each path, but for those that {@link succeed} makes. */
+function brokenThenBusy(): Custom {
+  const seen = new Map<string, number>()
+  return ({ path, body }, response) => {
+    if (JSON.stringify(body).includes(JSON.stringify(inBetweenText))) return false
+    const tries = (seen.get(path) ?? 0) + 1
+    seen.set(path, tries)
+    if (tries > 2) return false
+    response.writeHead(tries === 1 ? 500 : 429, { 'content-type': 'application/json' }).end('{"error":{"message":"out of memory"}}')
+    return undefined
+  }
 }
