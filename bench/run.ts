@@ -6,9 +6,10 @@
  */
 import { gateway } from './gateway.ts'
 import { leaving } from './leaving.ts'
+import { limits } from './limits.ts'
 import { streams } from './streams.ts'
 
-const benches: Record<string, () => Promise<void>> = { gateway, streams, leaving }
+const benches: Record<string, () => Promise<void>> = { gateway, streams, leaving, limits }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !(name in benches))

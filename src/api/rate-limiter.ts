@@ -3,7 +3,7 @@
  * bucket that refills all the time, so that there is no edge between two minutes at which twice as much fits. Tokens are taken
  * at the worst case, for nobody knows better when a request comes, and corrected to what the receipt counts.
  *
- * Nothing here reads a clock. What is known of a key fits in a hundred bytes and is let go when `maxKeys` others came since;
+ * Nothing here reads a clock. What is known of a key takes half a kilobyte and is let go when `maxKeys` others came since;
  * such a key begins with full buckets again, but what it has running is never forgotten.
  */
 import { LRUCache } from 'lru-cache'
