@@ -73,7 +73,7 @@ const positive = z.int().positive()
 
 /** Whether `text` is an origin exactly as browsers send it, or `*`. */
 function isOrigin(text: string): boolean {
-  return text === '*' || (/^https?:/.test(text) && URL.parse(text)?.origin === text)
+  return text === '*' || (/^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text)
 }
 
 /** `chrysalis proxy --config FILE`. `config/proxy.yaml` is the annotated example. */

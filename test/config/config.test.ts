@@ -48,10 +48,32 @@ describe('the proxy’s config', () => {
     ['no payee key', 'payments.payee_key', undefined, /payments\.payee_key/],
     ['an endpoint that is no URL', 'payments.chain.endpoint', 'toncenter', /payments\.chain\.endpoint/],
     ['a challenge period of a second', 'payments.challenge_period_seconds', 1, /challenge_period_seconds/],
+    ['a limit of nothing', 'limits.per_key.concurrent', 0, /limits\.per_key\.concurrent/],
+    ['an answer kept for more than a day', 'limits.idempotency.keep_ms', 86_400_001, /limits\.idempotency\.keep_ms/],
+    ['a page with a path', 'cors.origins', ['https://app.example/'], /cors\.origins\.0: must be an origin/],
+    ['a page without a scheme', 'cors.origins', ['app.example'], /cors\.origins\.0: must be an origin/],
+    ['the page of a file', 'cors.origins', ['null'], /cors\.origins\.0: must be an origin/],
+    ['a wildcard within a page', 'cors.origins', ['https://*.example'], /cors\.origins\.0: must be an origin/],
+    ['every page beside one', 'cors.origins', ['*', 'https://app.example'], /cors\.origins: must be "\*" alone/],
     ['a port beyond all ports', 'listen.port', 70_000, /listen\.port/],
   ])('%s fails the start and names itself', (_, path, value, message) => {
     expect(broken(path, value)).toThrow(ConfigError)
     expect(broken(path, value)).toThrow(message)
+  })
+
+  test('pages are origins, or all of them', () => {
+    for (const origins of [[], ['*'], ['https://app.example', 'http://localhost:5173']])
+      expect(broken('cors.origins', origins)()).toMatchObject({ cors: { origins } })
+  })
+
+  test('limits and idempotency have generous defaults where nothing is said', () => {
+    expect(broken('limits', undefined)()).toMatchObject({
+      limits: {
+        per_key: { requests_per_minute: 60_000, tokens_per_minute: 200_000_000, concurrent: 1_000 },
+        idempotency: { memory_bytes: 67_108_864, keep_ms: 600_000, linger_ms: 10_000 },
+      },
+    })
+    expect(broken('cors', undefined)()).toMatchObject({ cors: { origins: [] } })
   })
 
   test('paths are meant relative to the file', () => {
