@@ -87,7 +87,10 @@ export const proxySchema = z
     data: z.string().min(1),
     limits: z
       .strictObject({
-        body_bytes: positive.max(64 * 1024 * 1024).default(8 * 1024 * 1024),
+        body_bytes: positive.max(64 * 1024 * 1024).default(64 * 1024 * 1024),
+        bodies_bytes: positive.max(1024 ** 4).default(512 * 1024 * 1024),
+        body_ms: positive.default(300_000),
+        body_silent_ms: positive.default(20_000),
         first_byte_ms: positive.default(120_000),
         /** Longer than a worker waits for its engine: an answer in one piece is silent until it is whole. */
         idle_ms: positive.default(330_000),
@@ -147,6 +150,8 @@ export const proxySchema = z
     console: z.strictObject({ operator_key: z.string().min(1) }).optional(),
   })
   .superRefine((config, context) => {
+    if (config.limits.bodies_bytes < config.limits.body_bytes)
+      context.addIssue({ code: 'custom', path: ['limits', 'bodies_bytes'], message: 'must be at least body_bytes' })
     if (config.attestation.root !== undefined && !config.simulated)
       context.addIssue({
         code: 'custom',

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Address } from '@ton/core'
 import { TonClient } from '@ton/ton'
-import { answerClientErrors, createApi, createListener, hashApiKey, Inference, Metrics } from './api/index.ts'
+import { answerClientErrors, answerExpectations, createApi, createListener, hashApiKey, Inference, Metrics } from './api/index.ts'
 import { ConfigError, loadConfig, type ProxyConfig, pathIn, proxySchema } from './config.ts'
 import { ConsoleAccess, createConsole } from './console/index.ts'
 import { type Ledger, openLedger } from './ledger/index.ts'
@@ -77,7 +77,7 @@ export async function runProxy(file: string): Promise<void> {
     metrics,
     logger,
     clock,
-    bodyLimitBytes: config.limits.body_bytes,
+    bodyLimits: bodyLimits(config),
     ...callerLimits(config),
     simulated: config.simulated,
   })
@@ -114,6 +114,15 @@ export async function runProxy(file: string): Promise<void> {
     await ledger.close()
     logger.flush()
   })
+}
+
+function bodyLimits({ limits }: ProxyConfig): Parameters<typeof createApi>[0]['bodyLimits'] {
+  return {
+    bytes: limits.body_bytes,
+    togetherBytes: limits.bodies_bytes,
+    totalMs: limits.body_ms,
+    silentMs: limits.body_silent_ms,
+  }
 }
 
 /** What the API is told of limits, idempotency and browsers. */
@@ -235,6 +244,7 @@ function listen(config: ProxyConfig, at: Paths, fetch: Parameters<typeof createL
     ? createHttpsServer({ ...options, ...certificateAndKey(config.tls, at) }, listener)
     : createHttpServer(options, listener)
   answerClientErrors(server)
+  answerExpectations(server, listener)
   // Long uploads and long answers are both legal; idle connections end before a load balancer would cut them.
   server.requestTimeout = 0
   server.keepAliveTimeout = 75_000

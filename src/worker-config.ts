@@ -35,7 +35,8 @@ const teeSchema = z.discriminatedUnion('type', [
 
 const limitsSchema = z
   .strictObject({
-    body_bytes: positive.max(64 * mebibyte).default(8 * mebibyte),
+    body_bytes: positive.max(64 * mebibyte).default(64 * mebibyte),
+    bodies_bytes: positive.max(1024 ** 4).default(512 * mebibyte),
     running: positive.default(256),
     request_ms: positive.default(60_000),
     engine_connect_ms: positive.default(5_000),
@@ -51,6 +52,7 @@ const limitsSchema = z
     models_refresh_ms: positive.default(15_000),
     drain_ms: positive.default(10_000),
   })
+  .refine(limits => limits.bodies_bytes >= limits.body_bytes, { path: ['bodies_bytes'], message: 'must be at least body_bytes' })
   .prefault({})
 
 export const workerSchema = z.strictObject({

@@ -93,6 +93,7 @@ function agentLimits(limits: WorkerConfig['limits']): AgentLimits {
     eventBytes: limits.event_bytes,
     stallMs: limits.reader_stall_ms,
     keepAliveMs: limits.keep_alive_ms,
+    bodiesBytes: limits.bodies_bytes,
     requestMs: limits.request_ms,
     maxRunning: limits.running,
     replayCapacity: limits.replay_capacity,

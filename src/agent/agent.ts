@@ -29,6 +29,8 @@ export interface AgentLimits {
   readonly stallMs: number
   /** After how much silence of the engine a stream shows that it lives. */
   readonly keepAliveMs: number
+  /** Of all bodies that are held at once. */
+  readonly bodiesBytes: number
   /** How long a request may take to arrive. */
   readonly requestMs: number
   readonly maxRunning: number

@@ -15,9 +15,10 @@ import {
   RequestOpener,
   ResponseSealer,
 } from '../envelope/index.ts'
+import { BudgetShare, ByteBudget } from '../lib/byte-budget.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
-import { largeRequest } from '../openai/index.ts'
+import { isLargeRequest } from '../openai/index.ts'
 import type { EngineClient } from './engine-client.ts'
 import type { Identity } from './identity.ts'
 import type { AgentMetrics } from './metrics.ts'
@@ -42,6 +43,8 @@ export interface SealedRequestsOptions {
   readonly metrics: () => AgentMetrics
   readonly limits: RunOptions['limits'] & {
     readonly envelope: EnvelopeLimits
+    /** Of all bodies that are held at once. */
+    readonly bodiesBytes: number
     /** From the first byte of a request to its last. */
     readonly requestMs: number
     readonly maxRunning: number
@@ -52,11 +55,13 @@ export class SealedRequests {
   readonly #options: SealedRequestsOptions
   readonly #runs = new Map<string, Run>()
   readonly #idle: (() => void)[] = []
+  readonly #budget: ByteBudget
   readonly #saltKey = createSecretKey(randomBytes(32))
   #draining = false
 
   constructor(options: SealedRequestsOptions) {
     this.#options = options
+    this.#budget = new ByteBudget(options.limits.bodiesBytes)
   }
 
   get running(): number {
@@ -69,18 +74,15 @@ export class SealedRequests {
     const isFull = this.#runs.size >= this.#options.limits.maxRunning
     if (!identity || this.#draining || isFull) return this.#refuse(incoming, response, busy)
     if (mediaType(incoming) !== envelopeType) return this.#refuse(incoming, response, unsupported)
-    const { replay, limits } = this.#options
-    const opener = new RequestOpener({ keyring: identity.keyring, replay, limits: limits.envelope })
-    let request: OpenedRequest
+    const share = new BudgetShare(this.#budget)
     try {
-      request = await this.#read(incoming, opener)
-    } catch (error) {
-      opener.abandon()
-      this.#refuse(incoming, response, error instanceof EnvelopeError ? problemOf(error) : internal)
-      return
+      const request = await this.#open(incoming, identity, share)
+      if ('status' in request) this.#refuse(incoming, response, request)
+      else if (this.#draining) this.#refuse(incoming, response, busy)
+      else await this.#run(request, identity, response)
+    } finally {
+      share.giveBack()
     }
-    if (this.#draining) return this.#refuse(incoming, response, busy)
-    await this.#run(request, identity, response)
   }
 
   /** Ends the answer of `rid` with what was made so far. False where no such request runs. */
@@ -102,8 +104,24 @@ export class SealedRequests {
     timer.cancel()
   }
 
+  /** The request, or why it is refused. What is larger than the memory that is left is not read. */
+  async #open(incoming: IncomingMessage, { keyring }: Identity, share: BudgetShare): Promise<OpenedRequest | Problem> {
+    const { replay, limits } = this.#options
+    const declared = Number(incoming.headers['content-length'] ?? 0)
+    if (!share.cover(Math.min(declared, limits.envelope.maxData))) return busy
+    const opener = new RequestOpener({ keyring, replay, limits: limits.envelope, expectedBytes: declared })
+    try {
+      return await this.#read(incoming, opener, share)
+    } catch (error) {
+      opener.abandon()
+      return error instanceof EnvelopeError ? problemOf(error) : internal
+    }
+  }
+
   /** Reads the whole request. Rejects with {@link EnvelopeError}; a sender that goes away or is too slow is `truncated`. */
-  #read(incoming: IncomingMessage, opener: RequestOpener): Promise<OpenedRequest> {
+  #read(incoming: IncomingMessage, opener: RequestOpener, share: BudgetShare): Promise<OpenedRequest> {
+    const { maxData } = this.#options.limits.envelope
+    let arrived = 0
     return new Promise((resolve, reject) => {
       const end = (action: () => void) => {
         timer.cancel()
@@ -115,7 +133,9 @@ export class SealedRequests {
         }
       }
       const take = (chunk: Buffer) => {
+        arrived += chunk.length
         try {
+          if (!share.cover(Math.min(arrived, maxData))) throw new EnvelopeError('full', 'there is no memory for the request')
           opener.push(chunk)
         } catch (error) {
           end(() => reject(error))
@@ -172,7 +192,7 @@ export class SealedRequests {
 
   /** A large body is parsed and written anew on another thread: it would hold up every other request here. */
   #prepare(request: Unprepared): Prepared | Promise<Prepared> {
-    return request.body.length > largeRequest ? this.#options.preparer.prepare(request) : prepare(request)
+    return isLargeRequest(request.body) ? this.#options.preparer.prepare(request) : prepare(request)
   }
 
   /** What an engine keeps its prompt cache apart by: one caller must not learn from the speed of an answer what another has asked. */

@@ -9,6 +9,7 @@ import type { Logger } from '../lib/logger.ts'
 import { endpoints } from '../openai/index.ts'
 import { account } from './account.ts'
 import { attestation, type EvidenceSource } from './attestation.ts'
+import { type BodyLimits, BodyReader } from './body-reader.ts'
 import { type ChannelDesk, createKey, proposeChannel } from './channels.ts'
 import type { ApiEnv } from './env.ts'
 import { ApiError, toApiError } from './errors.ts'
@@ -27,6 +28,7 @@ import { retryAfter } from './rate-limit-headers.ts'
 import { type KeyLimits, RateLimiter } from './rate-limiter.ts'
 import { receipt } from './receipts.ts'
 import { Replays, type ReplaysOptions } from './replays.ts'
+import { RequestReader } from './request-reader.ts'
 
 export interface ApiOptions {
   readonly ledger: Ledger
@@ -38,7 +40,7 @@ export interface ApiOptions {
   readonly metrics: Metrics
   readonly logger: Logger
   readonly clock: Clock
-  readonly bodyLimitBytes: number
+  readonly bodyLimits: BodyLimits
   readonly keyLimits: KeyLimits
   readonly idempotency: Omit<ReplaysOptions, 'clock'>
   /** Pages that may call the API from a browser; none where it is empty. */
@@ -69,7 +71,13 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   app.get('/metrics', metricsPage(options.metrics))
 
   const limiter = new RateLimiter({ limits: options.keyLimits })
-  const paid = { ...options, limiter, replays: new Replays({ ...options.idempotency, clock }) }
+  const paid = {
+    ...options,
+    limiter,
+    replays: new Replays({ ...options.idempotency, clock }),
+    bodies: new BodyReader({ limits: options.bodyLimits, clock }),
+    requests: new RequestReader(),
+  }
   for (const endpoint of endpoints.values()) app.post(endpoint.path, key, rateLimit(limiter, clock), inferenceEndpoint(endpoint, paid))
   app.all('/v1/responses/:id{.+}', key, () => refuse(new ApiError('not_found', 'There is no stored response: answers are kept nowhere.')))
   app.get('/v1/models', key, models(options.models))

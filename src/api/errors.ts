@@ -18,7 +18,7 @@ import { SettlementError } from '../settlement/index.ts'
  * - 422 `idempotency_key_reused`: **fix the request**: a key names one request.
  * - 408 `request_timeout`: **send it faster**. 431 `headers_too_large`: **fix the request**.
  * - 429 `rate_limit_exceeded`: **retry** after `retry-after-ms`.
- * - 502 `worker_failed`, `engine_failed`; 503 `no_attested_worker`, `ledger_unavailable`, `shutting_down`: **retry**.
+ * - 502 `worker_failed`, `engine_failed`; 503 `no_attested_worker`, `ledger_unavailable`, `shutting_down`, `overloaded`: **retry**.
  * - 500 `internal_error`: **report** with the request id.
  */
 export type ApiErrorCode =
@@ -42,6 +42,7 @@ export type ApiErrorCode =
   | 'ledger_unavailable'
   | 'chain_unavailable'
   | 'shutting_down'
+  | 'overloaded'
   | 'internal_error'
 
 /** OpenAI's error object. */
@@ -74,6 +75,7 @@ const kinds: Record<ApiErrorCode, { status: number; type: string }> = {
   ledger_unavailable: { status: 503, type: 'server_error' },
   chain_unavailable: { status: 503, type: 'server_error' },
   shutting_down: { status: 503, type: 'server_error' },
+  overloaded: { status: 503, type: 'server_error' },
   internal_error: { status: 500, type: 'server_error' },
 }
 

@@ -3,25 +3,27 @@ import type { Context, Handler } from 'hono'
 import { isUsed } from '../ledger/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Nanoton } from '../lib/nanoton.ts'
-import { type Endpoint, readRequest, requireMediaType } from '../openai/index.ts'
+import { type Endpoint, requireMediaType } from '../openai/index.ts'
 import { Answer } from './answer.ts'
 import { type AnswerSink, type OutgoingHeaders, responseSink } from './answer-sink.ts'
+import type { BodyReader } from './body-reader.ts'
 import type { ApiEnv } from './env.ts'
 import { fingerprint, onceName, parseIdempotencyKey } from './idempotency-key.ts'
 import type { Inference, InferenceRequest } from './inference.ts'
 import { bearerKey } from './middleware/bearer-auth.ts'
-import { readBody } from './middleware/body-limit.ts'
 import { clientRequestId } from './middleware/request-id.ts'
 import { rateLimitError, rateLimitHeaders } from './rate-limit-headers.ts'
 import type { RateLimiter } from './rate-limiter.ts'
 import type { Replays } from './replays.ts'
+import type { RequestReader } from './request-reader.ts'
 
 export interface InferenceEndpointOptions {
   readonly inference: Inference
   readonly limiter: RateLimiter
   readonly replays: Replays
   readonly clock: Clock
-  readonly bodyLimitBytes: number
+  readonly bodies: BodyReader
+  readonly requests: RequestReader
 }
 
 /**
@@ -29,30 +31,35 @@ export interface InferenceEndpointOptions {
  * A request that its caller named runs once; the same again is answered from what that run made.
  */
 export function inferenceEndpoint(endpoint: Endpoint, options: InferenceEndpointOptions): Handler<ApiEnv> {
-  const { inference, replays, bodyLimitBytes } = options
+  const { inference, replays, bodies, requests } = options
   return async c => {
     const { incoming, outgoing } = c.env
     const idempotencyKey = parseIdempotencyKey(c.req.header('idempotency-key'))
     const contentType = incoming.headers['content-type'] ?? ''
     requireMediaType(endpoint, contentType)
-    const body = await readBody(incoming, bodyLimitBytes)
+    const body = await bodies.read(incoming, outgoing)
     const sink = responseSink(outgoing, ownHeaders(c, options))
 
     const run = async (to: AnswerSink, once: string | undefined, used: () => void): Promise<void> => {
-      const { facts } = await readRequest(endpoint, contentType, body)
+      const facts = await requests.read(endpoint, contentType, body)
       const answer = new Answer(to, { form: facts.stream ? endpoint.streamsAs : 'whole', lastEvent: endpoint.lastEvent })
       const ids = { requestId: c.get('requestId'), clientRequestId: clientRequestId(c.req.header('x-client-request-id')) }
       const channel = c.get('key').channel
-      await inference.run({ ...ids, channel, endpoint, facts, contentType, body, once, ...limits(c, options, used) }, answer)
+      const request = { ...ids, channel, endpoint, facts, contentType, body: body.bytes, once, ...limits(c, options, used) }
+      await inference.run({ ...request, begun: () => body.release() }, answer)
     }
-    if (idempotencyKey === undefined) await run(sink, undefined, () => {})
-    else {
-      const owner = { apiKey: bearerKey(c.req.header('authorization'))!, channel: c.get('key').channel }
-      const name = onceName(owner, idempotencyKey)
-      const request = { name, fingerprint: await fingerprint({ path: endpoint.path, contentType, body }), sink }
-      const served = await replays.serve(request, (to, used) => run(to, name, used))
-      // An answer that is there already costs its caller a request of its minute, and no tokens.
-      if (served === 'replayed') c.get('admission').end(0, options.clock.now())
+    try {
+      if (idempotencyKey === undefined) await run(sink, undefined, () => {})
+      else {
+        const owner = { apiKey: bearerKey(c.req.header('authorization'))!, channel: c.get('key').channel }
+        const name = onceName(owner, idempotencyKey)
+        const request = { name, fingerprint: await fingerprint({ path: endpoint.path, contentType, body: body.bytes }), sink }
+        const served = await replays.serve(request, (to, used) => run(to, name, used))
+        // An answer that is there already costs its caller a request of its minute, and no tokens.
+        if (served === 'replayed') c.get('admission').end(0, options.clock.now())
+      }
+    } finally {
+      body.release()
     }
     return RESPONSE_ALREADY_SENT
   }

@@ -56,6 +56,8 @@ export interface InferenceRequest {
   readonly once?: string | undefined
   /** Hears the most tokens the request can take, before money is reserved. What it throws refuses the request. */
   admit(tokens: number): void
+  /** Hears that an answer is on its way to the caller: `body` is read no more. */
+  begun(): void
   /** Hears once what a worker has signed for; not where nothing is charged. */
   charged(receipt: Receipt): void
 }
@@ -211,6 +213,7 @@ export class Inference {
         head: (status, contentType) => {
           this.#options.metrics.firstByte(facts.model, clock.now() - run.startedAt)
           run.answer.begin({ status, contentType, headers: this.#headers(run, lease) })
+          if (run.answer.begun) run.request.begun()
         },
         data: bytes => run.answer.write(bytes),
       },

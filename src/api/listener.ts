@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { type IncomingMessage, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, RequestError } from '@hono/node-server'
+import { endpoints } from '../openai/index.ts'
 import { ApiError, toApiError, type WorkerReportedError } from './errors.ts'
+import { canonicalPath } from './paths.ts'
 
 type Fetch = Parameters<typeof getRequestListener>[0]
 
@@ -11,6 +13,7 @@ type Fetch = Parameters<typeof getRequestListener>[0]
 export interface HttpServer {
   on(event: 'request', action: (incoming: IncomingMessage, outgoing: ServerResponse) => void): unknown
   on(event: 'clientError', action: (error: Error, socket: Duplex) => void): unknown
+  on(event: 'checkContinue', action: RequestListener): unknown
 }
 
 /** Serves `fetch`; a request whose URL or host cannot be read is a 400. Without a Host header only HTTP/1.0 is served, as `hostname`. */
@@ -39,6 +42,18 @@ export function answerClientErrors(server: HttpServer): void {
     const lines = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' })
     const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`, () => socket.destroy())
+  })
+}
+
+/**
+ * Serves requests with `expect: 100-continue`. Where a body is paid for, whoever reads it says when to go on, so that what is
+ * refused by its headers is never sent; anywhere else the caller may go on at once.
+ */
+export function answerExpectations(server: HttpServer, listener: RequestListener): void {
+  server.on('checkContinue', (incoming, outgoing) => {
+    const path = canonicalPath((incoming.url ?? '').split('?', 1)[0]!)
+    if (!endpoints.has(path)) outgoing.writeContinue()
+    listener(incoming, outgoing)
   })
 }
 

@@ -168,7 +168,8 @@ export class RequestOpener {
 
   *#body(hash: Hash, cipher: FrameCipher): Steps<{ contentType: string; body: Buffer }> {
     let contentType: string | undefined
-    const body = new BodyParts(this.#limits.maxData, this.#options.expectedBytes)
+    const { maxData } = this.#limits
+    const body = new GrowingBytes({ limit: maxData, expected: this.#options.expectedBytes })
     for (;;) {
       const start = yield headerSize
       const known = contentType === undefined ? [frame.head] : [frame.data, frame.final]
@@ -179,44 +180,13 @@ export class RequestOpener {
       if (contentType === undefined) {
         contentType = parseRequestHead(content)
       } else if (type === frame.data) {
+        if (body.length + content.length > maxData) throw new EnvelopeError('too-large', `a body is longer than ${maxData} bytes`)
         body.append(content)
       } else {
         if (content.length > 0) throw new EnvelopeError('malformed', "a request's FINAL has content")
-        return { contentType, body: body.whole }
+        return { contentType, body: body.bytes }
       }
     }
-  }
-}
-
-/** The content of DATA frames: that of one frame as it is, that of more put together as they come. */
-class BodyParts {
-  readonly #limit: number
-  readonly #expected: number | undefined
-  #first: Buffer | undefined
-  #more: GrowingBytes | undefined
-
-  constructor(limit: number, expected: number | undefined) {
-    this.#limit = limit
-    this.#expected = expected
-  }
-
-  append(content: Buffer): void {
-    const size = (this.#more?.length ?? this.#first?.length ?? 0) + content.length
-    if (size > this.#limit) throw new EnvelopeError('too-large', `a body is longer than ${this.#limit} bytes`)
-    if (content.length === 0) return
-    if (!this.#first) {
-      this.#first = content
-      return
-    }
-    if (!this.#more) {
-      this.#more = new GrowingBytes({ limit: this.#limit, expected: this.#expected })
-      this.#more.append(this.#first)
-    }
-    this.#more.append(content)
-  }
-
-  get whole(): Buffer {
-    return this.#more?.bytes ?? this.#first ?? Buffer.alloc(0)
   }
 }
 

@@ -1,13 +1,17 @@
 /**
  * Bytes that arrive in pieces, put together in one buffer as they come: no joining of everything at the end, which would hold
- * up the event loop for as long as copying the whole takes.
+ * up the event loop for as long as copying the whole takes. A single piece stays what it is.
  */
 
 const firstCapacity = 64 * 1024
 const growth = 8
+/** From here on the next step is the limit itself: what is not written takes no memory, and nothing large is ever copied. */
+const lastStep = 4 * 1024 * 1024
 
 export class GrowingBytes {
   readonly #limit: number
+  readonly #expected: number
+  #single: Buffer | undefined
   #bytes: Buffer | undefined
   #length = 0
 
@@ -17,32 +21,38 @@ export class GrowingBytes {
    */
   constructor({ limit, expected }: { limit: number; expected?: number | undefined }) {
     this.#limit = limit
-    if (expected !== undefined && expected > 0) this.#bytes = Buffer.allocUnsafeSlow(Math.min(expected, limit))
+    this.#expected = Math.min(expected ?? 0, limit)
   }
 
   get length(): number {
     return this.#length
   }
 
-  /** Copies `piece` to the end. Throws `RangeError` above the limit. */
+  /** Adds `piece`, which must not change afterwards. Throws `RangeError` above the limit. */
   append(piece: Uint8Array): void {
     const end = this.#length + piece.length
     if (end > this.#limit) throw new RangeError(`more than ${this.#limit} bytes`)
-    this.#room(end).set(piece, this.#length)
+    if (this.#length === 0) {
+      this.#single = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
+    } else if (piece.length > 0) {
+      if (this.#single) this.#room(this.#length).set(this.#single)
+      this.#single = undefined
+      this.#room(end).set(piece, this.#length)
+    }
     this.#length = end
   }
 
-  /** What came so far, not copied. Its array buffer is its own and may be given to another thread. */
+  /** What came so far, not copied: a single piece itself, else in an array buffer of its own. */
   get bytes(): Buffer {
-    return this.#bytes?.subarray(0, this.#length) ?? Buffer.alloc(0)
+    return this.#single ?? this.#bytes?.subarray(0, this.#length) ?? Buffer.alloc(0)
   }
 
-  /** From 4 MiB on the next step is the limit itself: what is not written is not there, and nothing large is ever copied. */
   #room(needed: number): Buffer {
     const old = this.#bytes
     if (old && old.length >= needed) return old
-    const wanted = Math.max(needed, firstCapacity, (old?.length ?? 0) * growth)
-    const grown = Buffer.allocUnsafeSlow(wanted > 4 * 1024 * 1024 ? this.#limit : Math.min(wanted, this.#limit))
+    const wanted = Math.max(needed, this.#expected, firstCapacity, (old?.length ?? 0) * growth)
+    const isStep = wanted !== this.#expected && wanted > lastStep
+    const grown = Buffer.allocUnsafeSlow(isStep ? this.#limit : Math.min(wanted, this.#limit))
     if (old) grown.set(old.subarray(0, this.#length))
     this.#bytes = grown
     return grown

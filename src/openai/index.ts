@@ -11,7 +11,7 @@ import { transcriptions } from './transcriptions.ts'
 
 export type { Endpoint, Facts, MediaType, OtherUnit } from './endpoint.ts'
 export { RequestError, type RequestErrorCode } from './errors.ts'
-export { type Body, largeRequest, type ReadRequest, readRequest, requireMediaType } from './read-request.ts'
+export { type Body, isLargeRequest, type ReadRequest, readRequest, requireMediaType } from './read-request.ts'
 
 const all = [chatCompletions, completions, embeddings, responses, images, speech, transcriptions, moderations, rerank]
 

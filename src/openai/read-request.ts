@@ -7,8 +7,10 @@ import { isLightJson } from '../lib/json-weight.ts'
 import type { Endpoint, Facts } from './endpoint.ts'
 import { RequestError } from './errors.ts'
 
-/** Requests above so many bytes are read on a thread beside the event loop: the worst JSON of this size takes it 20 ms. */
-export const largeRequest = 256 * 1024
+/** Up to here any request is read in a few milliseconds, and from there on only where it is mostly text. */
+const smallRequest = 16 * 1024
+const largeRequest = 256 * 1024
+const smallBounds = { depth: 64, weight: 8_192 }
 
 export type Body = Readonly<Record<string, unknown>>
 
@@ -27,6 +29,12 @@ export function readRequest(endpoint: Endpoint, contentType: string, bytes: Uint
   const body = parseObject(bytes)
   const facts = endpoint.facts(validated(endpoint.request, body)) as Facts
   return { facts, body }
+}
+
+/** Whether reading a request could hold up the event loop: whoever has one reads it on a thread beside it. */
+export function isLargeRequest(bytes: Uint8Array): boolean {
+  if (bytes.length <= smallRequest) return false
+  return bytes.length > largeRequest || !isLightJson(bytes, smallBounds)
 }
 
 /** Throws {@link RequestError} `unsupported-media-type`. */

@@ -13,6 +13,7 @@ export const limits: AgentLimits = {
   eventBytes: 256 * 1024,
   stallMs: 2_000,
   keepAliveMs: 15_000,
+  bodiesBytes: 8 * 1024 * 1024,
   requestMs: 500,
   maxRunning: 64,
   replayCapacity: 10_000,

@@ -132,6 +132,31 @@ describe('before the engine runs', () => {
   })
 })
 
+describe('a body that is large', () => {
+  const mebibyte = 1024 * 1024
+  const limits = { envelope: { maxPayload: mebibyte, maxData: 64 * mebibyte }, bodiesBytes: 128 * mebibyte, requestMs: 10_000 }
+  const models = [{ id: 'scripted', context_length: 100_000_000 }]
+
+  test('reaches the engine whole, and is charged like any other', async () => {
+    const { client, engine } = await setUp({ models }, { limits })
+    const content = 'zwölf '.repeat(mebibyte)
+    const call = await client.ask(chat({ messages: [{ role: 'user', content }] }), { context: { cap: '1000000000000000' } })
+    expect(call.finish).toBe('stop')
+    const [asked] = engine.requests
+    expect((asked!.body.messages as { content: string }[])[0]!.content === content).toBe(true)
+  })
+
+  test.each([
+    ['deep', `${'['.repeat(31 * mebibyte)}${']'.repeat(31 * mebibyte)}`],
+    ['of nothing but arrays', `[${'[],'.repeat(20 * mebibyte)}[]]`],
+  ])('and %s is refused in a sealed answer, and ends nothing', async (_, value) => {
+    const { client } = await setUp({ models }, { limits })
+    const call = await client.ask(Buffer.from(`{"model":"scripted","x":${value}}`))
+    expect(call.error).toMatchObject({ status: 400, error: { type: 'invalid_request_error' } })
+    expect((await client.ask(chat())).finish).toBe('stop')
+  })
+})
+
 describe('before a request stands whole, the outer answer', () => {
   async function outer(
     bytes: Buffer,
@@ -228,6 +253,19 @@ describe('before a request stands whole, the outer answer', () => {
     })
     expect(heard).toMatch(/^HTTP\/1\.1 400 /)
     expect(heard).toContain('urn:chrysalis:truncated')
+  })
+
+  test('is 503 where the bodies of others take all the memory, and not once they are done', async () => {
+    const { client, engine } = await setUp({ mode: 'hang-in-answer' }, { limits: { bodiesBytes: 300_000 } })
+    const text = (length: number) => chat({ stream: true, messages: [{ role: 'user', content: 'x'.repeat(length) }] })
+    const first = client.send(text(200_000))
+    const asked = await engine.asked()
+    expect((await client.ask(text(200_000))).problem).toEqual({ status: 503, type: 'urn:chrysalis:busy' })
+    first.cut()
+    await asked.closed
+    const second = client.send(text(200_000))
+    await engine.asked()
+    second.cut()
   })
 
   test('is 503 where too many requests run', async () => {

@@ -51,7 +51,7 @@ function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
     metrics: new Metrics({ leases: () => ({ live: 1, known: 2 }), running: () => 0 }),
     logger: silentLogger,
     clock: systemClock,
-    bodyLimitBytes: 1024,
+    bodyLimits: { bytes: 1024, togetherBytes: 4096, totalMs: 10_000, silentMs: 5_000 },
     keyLimits: { requestsPerMinute: 100, tokensPerMinute: 1_000, concurrent: 10 },
     idempotency: { memoryBytes: 1_000_000, keepMs: 600_000, lingerMs: 1_000 },
     corsOrigins: [],

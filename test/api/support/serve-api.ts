@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Answer } from '../../../src/api/answer.ts'
-import { answerClientErrors, createApi, createListener, hashApiKey, Metrics } from '../../../src/api/index.ts'
+import { answerClientErrors, answerExpectations, createApi, createListener, hashApiKey, Metrics } from '../../../src/api/index.ts'
 import type { InferenceRequest } from '../../../src/api/inference.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { silentLogger } from '../../../src/lib/logger.ts'
@@ -61,15 +61,17 @@ export async function serveApi(run: Run, changes: Partial<Record<keyof Options, 
     metrics: new Metrics({ leases: () => ({ live: 1, known: 1 }), running: () => 0 }),
     logger: silentLogger,
     clock: systemClock,
-    bodyLimitBytes: 100_000,
+    bodyLimits: { bytes: 100_000, togetherBytes: 1_000_000, totalMs: 10_000, silentMs: 5_000 },
     keyLimits: { requestsPerMinute: 10_000, tokensPerMinute: 1_000_000, concurrent: 100 },
     idempotency: { memoryBytes: 1_000_000, keepMs: 600_000, lingerMs: 1_000 },
     corsOrigins: [],
     simulated: true,
     ...changes,
   }
-  const server = createServer({ requireHostHeader: false }, createListener(createApi(options as unknown as Options).fetch, '127.0.0.1'))
+  const listener = createListener(createApi(options as unknown as Options).fetch, '127.0.0.1')
+  const server = createServer({ requireHostHeader: false }, listener)
   answerClientErrors(server)
+  answerExpectations(server, listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(async () => {
