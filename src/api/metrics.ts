@@ -41,7 +41,7 @@ export class Metrics implements RequestMetrics {
     })
     this.#tokens = new Counter({
       name: 'chrysalis_tokens_total',
-      help: 'Tokens in receipts and charged checkpoints',
+      help: 'Tokens, and other units, in receipts and charged checkpoints',
       labelNames: ['model', 'class'],
       registers,
     })

@@ -46,6 +46,8 @@ export interface RequestStatus {
   readonly worker: string
   readonly prompt: number
   readonly completion: number
+  /** Other units, such as `2 images`; empty where there are none. */
+  readonly others: string
   readonly cost: bigint
   readonly finish: string
 }
@@ -129,8 +131,8 @@ function workerCard(worker: WorkerStatus, now: number): Markup {
 
 function requestTable(status: Status): Markup {
   if (status.requests.length === 0) return html`<p class="quiet">None yet.</p>`
-  return html`<div class="scroll"><table><thead><tr><th>When</th><th>Model</th><th>Worker</th><th>Prompt</th><th>Completion</th><th>Cost (nanoTON)</th><th>Finish</th><th>Receipt</th></tr></thead>
-    <tbody>${status.requests.map(request => html`<tr><td>${age(status.now - request.at)} ago</td><td>${request.model}</td><td>${request.worker}</td><td class="number">${request.prompt}</td><td class="number">${request.completion}</td><td class="number">${request.cost.toString()}</td><td>${request.finish}</td><td><code>${request.rid}</code></td></tr>`)}</tbody></table></div>`
+  return html`<div class="scroll"><table><thead><tr><th>When</th><th>Model</th><th>Worker</th><th>Prompt</th><th>Completion</th><th>Other</th><th>Cost (nanoTON)</th><th>Finish</th><th>Receipt</th></tr></thead>
+    <tbody>${status.requests.map(request => html`<tr><td>${age(status.now - request.at)} ago</td><td>${request.model}</td><td>${request.worker}</td><td class="number">${request.prompt}</td><td class="number">${request.completion}</td><td class="number">${request.others}</td><td class="number">${request.cost.toString()}</td><td>${request.finish}</td><td><code>${request.rid}</code></td></tr>`)}</tbody></table></div>`
 }
 
 /** A duration for people: 45 s, 12 min, 3 h. */

@@ -26,13 +26,24 @@ export interface AuthorisationRecord {
   readonly signature: Uint8Array
 }
 
+/** Counts by unit. */
+export interface UsageRecord {
+  readonly prompt: number
+  readonly cached: number
+  readonly completion: number
+  readonly reasoning: number
+  readonly images?: number
+  readonly characters?: number
+  readonly seconds?: number
+}
+
 /** What a worker signed for one request. Nothing in it says what was asked or answered. */
 export interface PostRecord {
   readonly rid: string
   readonly cost: Nanoton
   /** The RECEIPT (or last CHECKPOINT) payload as it came. */
   readonly receipt: Uint8Array
-  readonly usage: { readonly prompt: number; readonly cached: number; readonly completion: number; readonly reasoning: number }
+  readonly usage: UsageRecord
   readonly model: string
   readonly worker: string
   /** Digest of the keyset that signed. */

@@ -1,5 +1,6 @@
 /** Gathers what the status page shows. */
 import type { Status } from '../console/index.ts'
+import { otherUnits } from '../envelope/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Fleet } from './fleet.ts'
@@ -41,6 +42,7 @@ export function consoleStatus(sources: {
       finish: finish ?? 'broken',
       prompt: usage.prompt + usage.cached,
       completion: usage.completion + usage.reasoning,
+      others: otherUnits.flatMap(unit => (usage[unit] ? [`${usage[unit]} ${unit}`] : [])).join(', '),
     })),
   }
 }

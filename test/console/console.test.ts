@@ -58,7 +58,9 @@ const status: Status = {
       checks: [{ name: 'policy-refused', ok: false }],
     },
   ],
-  requests: [{ rid: 'RID', at: 99_000, model: 'm', worker: 'good', prompt: 3, completion: 4, cost: 77n, finish: 'stop' }],
+  requests: [
+    { rid: 'RID', at: 99_000, model: 'm', worker: 'good', prompt: 3, completion: 4, others: '2 images', cost: 77n, finish: 'stop' },
+  ],
 }
 
 function setUp() {
