@@ -56,9 +56,11 @@ export class Settlement {
     await this.#running
   }
 
-  /** Settles all that was spent, however little. Throws where the chain cannot be read or reached; what became of each claim is logged. */
+  /** Settles all that was spent, however little, once it is on disk. Throws where the chain cannot be read or reached; what became of each claim is logged. */
   async settleAll(): Promise<void> {
     await this.#serialise(async () => {
+      // Only durable spending is claimed, and on a slow disk the last charges may be on their way there.
+      await this.#options.ledger.flushed()
       const unread = await this.#refresh()
       await this.#settle(unread, () => true)
       const [failure] = unread.values()

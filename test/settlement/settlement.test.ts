@@ -123,6 +123,18 @@ describe('at shutdown', () => {
     expect(t.chain.calls).toHaveLength(1)
   })
 
+  test('what is still on its way to the disk is waited for', async () => {
+    const rid = t.reserve(7)
+    await t.ledger.flushed()
+    const go = t.store.stall()
+    const post = t.ledger.post(postOf(rid, 7))
+    const settled = t.settlement.settleAll()
+    await t.clock.advance(0)
+    go()
+    await Promise.all([post, settled])
+    expect(t.chain.paid).toBe(7n)
+  })
+
   test('a chain that does not take it is reported, by what it said', async () => {
     await t.spend(1)
     t.chain.settleFailure = { error: new Error('no'), when: 'before' }
