@@ -89,7 +89,8 @@ describe('headers', () => {
     const response = new Response(JSON.stringify(chat), { headers: headers() })
     response.headers.set('content-type', 'application/json')
     expect(await (await checkResponse('POST', '/v1/chat/completions', response)).json()).toEqual(chat)
-    await expect(checkResponse('POST', '/v1/embeddings', response)).rejects.toThrow("'object'")
+    const other = new Response(JSON.stringify(chat), response)
+    await expect(checkResponse('POST', '/v1/embeddings', other)).rejects.toThrow("'object'")
   })
 })
 
@@ -127,7 +128,7 @@ describe('a stream', () => {
   })
 
   test('that is cut fails only by what came', () => {
-    stream(piece({ content: 'a' }) + 'data: {"id', { whole: false })
+    stream(`${piece({ content: 'a' })}data: {"id`, { whole: false })
     expect(() => stream(event({ ...chunk, created: undefined }), { whole: false })).toThrow("'created'")
   })
 
