@@ -18,6 +18,7 @@ import {
 import { BudgetShare, ByteBudget } from '../lib/byte-budget.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
+import { TurnShare } from '../lib/turn-share.ts'
 import { isLargeRequest } from '../openai/index.ts'
 import type { EngineClient } from './engine-client.ts'
 import type { Identity } from './identity.ts'
@@ -30,6 +31,8 @@ import { SealedAnswer } from './sealed-answer.ts'
 const envelopeType = 'application/chrysalis-envelope'
 /** How long a refused sender may go on sending before its line is cut. */
 const lingerMs = 500
+/** A request that is no longer is read without asking whose turn it is. */
+const inOneTurn = 128 * 1024
 
 export interface SealedRequestsOptions {
   /** Undefined while no keyset stands. */
@@ -56,6 +59,7 @@ export class SealedRequests {
   readonly #runs = new Map<string, Run>()
   readonly #idle: (() => void)[] = []
   readonly #budget: ByteBudget
+  readonly #turns = new TurnShare()
   readonly #saltKey = createSecretKey(randomBytes(32))
   #draining = false
 
@@ -137,6 +141,7 @@ export class SealedRequests {
         try {
           if (!share.cover(Math.min(arrived, maxData))) throw new EnvelopeError('full', 'there is no memory for the request')
           opener.push(chunk)
+          if (arrived > inOneTurn && !this.#turns.take(chunk.length, () => incoming.resume())) incoming.pause()
         } catch (error) {
           end(() => reject(error))
         }

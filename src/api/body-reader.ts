@@ -8,6 +8,7 @@ import { createGunzip, type Gunzip } from 'node:zlib'
 import { ByteBudget } from '../lib/byte-budget.ts'
 import type { Clock, Timer } from '../lib/clock.ts'
 import { GrowingBytes } from '../lib/growing-bytes.ts'
+import { TurnShare } from '../lib/turn-share.ts'
 import { ApiError } from './errors.ts'
 import { RequestBody } from './request-body.ts'
 
@@ -23,9 +24,12 @@ export interface BodyLimits {
 /** How long a caller who was refused may go on sending before the line is cut; closing on it at once would take the answer from it. */
 const lingerMs = 1_000
 const unpackedPiece = 64 * 1024
+/** What is no longer is read without asking whose turn it is. */
+const inOneTurn = 128 * 1024
 
 export class BodyReader {
   readonly budget: ByteBudget
+  readonly #turns = new TurnShare()
   readonly #limits: BodyLimits
   readonly #clock: Clock
 
@@ -47,7 +51,8 @@ export class BodyReader {
       if (declared > this.#limits.bytes) throw tooLarge(this.#limits.bytes)
       if (!isGzip && !body.cover(declared)) throw overloaded()
       if (incoming.headers.expect !== undefined) outgoing.writeContinue()
-      const reading = { incoming, body, expected: isGzip ? undefined : declared, limits: this.#limits, clock: this.#clock }
+      const expected = isGzip ? undefined : declared
+      const reading = { incoming, body, expected, limits: this.#limits, clock: this.#clock, turns: this.#turns }
       body.put(await new Reading(reading, isGzip).bytes)
       return body
     } catch (error) {
@@ -70,6 +75,7 @@ interface ReadingOptions {
   readonly expected: number | undefined
   readonly limits: BodyLimits
   readonly clock: Clock
+  readonly turns: TurnShare
 }
 
 /** One body while it arrives. */
@@ -103,7 +109,7 @@ class Reading {
     this.#arrived += piece.length
     // Packed bytes count too: gzip can go on for ever and unpack to nothing.
     if (this.#arrived > this.#options.limits.bytes) this.#fail(tooLarge(this.#options.limits.bytes))
-    else if (!this.#gunzip) this.#take(piece)
+    else if (!this.#gunzip) this.#takeInTurn(piece)
     else if (!this.#gunzip.write(piece)) this.#options.incoming.pause()
   }
 
@@ -123,6 +129,14 @@ class Reading {
       .on('drain', () => this.#options.incoming.resume())
       .on('end', () => this.#done())
       .on('error', () => this.#fail(new ApiError('invalid_request', 'The body is not valid gzip, or ends too early.')))
+  }
+
+  /** Unpacking gives the loop its turns by itself; a plain body that is not small has to. */
+  #takeInTurn(piece: Buffer): void {
+    this.#take(piece)
+    if (this.#arrived <= inOneTurn) return
+    const { incoming, turns } = this.#options
+    if (!turns.take(piece.length, () => incoming.resume())) incoming.pause()
   }
 
   #take(piece: Buffer): void {
