@@ -1,10 +1,12 @@
 /** `Idempotency-Key`: the form it must have, the name under which its use is remembered, and what tells one request from another. */
-import { createHash, createHmac } from 'node:crypto'
+import { createHash, createHmac, type Hash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { ApiError } from './errors.ts'
 
 /** How much is hashed at once: about a millisecond. */
 const slice = 1024 * 1024
+/** Forms have a dozen. */
+const mostParts = 1_000
 
 /** The `Idempotency-Key` of a request, 1 to 255 visible ASCII characters; undefined where there is none. Throws `invalid_request`. */
 export function parseIdempotencyKey(header: string | undefined): string | undefined {
@@ -27,30 +29,46 @@ export function onceName(owner: { apiKey: string; channel: string }, idempotency
 export async function fingerprint(request: { path: string; contentType: string; body: Buffer }): Promise<string> {
   const { path, contentType, body } = request
   const boundary = /^multipart\/.*;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType)
-  const hash = createHash('sha256').update(`POST\0${path}\0${boundary ? 'form' : 'body'}\0`)
-  if (boundary) {
-    for (const part of between(body, Buffer.from(boundary[1] ?? boundary[2]!))) hash.update(`${part.length}\0`).update(await digest(part))
-    return hash.digest('hex')
-  }
-  return hash.update(await digest(body)).digest('hex')
+  const parts = boundary ? await between(body, Buffer.from(boundary[1] ?? boundary[2]!)) : undefined
+  const hash = createHash('sha256').update(`POST\0${path}\0${parts ? 'form' : 'body'}\0`)
+  await absorb(hash, parts ?? [body])
+  return hash.digest('hex')
 }
 
-/** What stands before, between and behind the places where `mark` stands. */
-function* between(body: Buffer, mark: Buffer): Generator<Buffer> {
+/**
+ * What stands before, between and behind the places where `mark` stands; undefined where it stands in more places than a form
+ * has parts: a body of nothing but boundaries would be millions.
+ */
+async function between(body: Buffer, mark: Buffer): Promise<Buffer[] | undefined> {
+  const parts: Buffer[] = []
   let from = 0
-  for (let at = body.indexOf(mark); at >= 0; at = body.indexOf(mark, from)) {
-    yield body.subarray(from, at)
-    from = at + mark.length
+  for (let start = 0; start < body.length; start += slice) {
+    if (start > 0) await setImmediate()
+    // The slice, and what of a mark that begins in it lies behind it.
+    const window = body.subarray(0, start + slice + mark.length - 1)
+    for (let at = window.indexOf(mark, Math.max(from, start)); at >= 0; at = window.indexOf(mark, from)) {
+      if (parts.length === mostParts) return undefined
+      parts.push(body.subarray(from, at))
+      from = at + mark.length
+    }
   }
-  yield body.subarray(from)
+  parts.push(body.subarray(from))
+  return parts
 }
 
-/** In slices, between which the loop does other things: WebCrypto would copy all of a large body at once. */
-async function digest(bytes: Buffer): Promise<Buffer> {
-  const hash = createHash('sha256')
-  for (let from = 0; from < bytes.length; from += slice) {
-    if (from > 0) await setImmediate()
-    hash.update(bytes.subarray(from, from + slice))
+/** Each part with its length before it, in slices, between which the loop does other things: WebCrypto would copy all of a large body at once. */
+async function absorb(hash: Hash, parts: readonly Buffer[]): Promise<void> {
+  let sinceTurn = 0
+  for (const part of parts) {
+    hash.update(`${part.length}\0`)
+    for (let from = 0; from < part.length; from += slice) {
+      const piece = part.subarray(from, from + slice)
+      sinceTurn += piece.length
+      if (sinceTurn > slice) {
+        await setImmediate()
+        sinceTurn = piece.length
+      }
+      hash.update(piece)
+    }
   }
-  return hash.digest()
 }

@@ -74,4 +74,37 @@ describe('what tells requests apart', () => {
     const contentType = 'multipart/form-data; boundary=xx'
     expect(await of({ contentType, body: Buffer.from('axxbc') })).not.toBe(await of({ contentType, body: Buffer.from('abxxc') }))
   })
+  test('of a large form is taken slice by slice, and finds a boundary that lies across two', async () => {
+    const form = (boundary: string, before: number) =>
+      of({
+        contentType: `multipart/form-data; boundary=${boundary}`,
+        body: Buffer.from(`${'x'.repeat(before)}${boundary}${'y'.repeat(1024 * 1024)}${boundary}z`),
+      })
+    for (const before of [1024 * 1024 - 8, 1024 * 1024 - 1, 1024 * 1024])
+      expect(await form('some-boundary', before)).toBe(await form('another-boundary-9876', before))
+    expect(await form('some-boundary', 1024)).not.toBe(await form('some-boundary', 1025))
+  })
+
+  test.each([
+    ['nothing but boundaries', Buffer.alloc(4 * 1024 * 1024, 'b'), 4],
+    ['many parts that are each below a slice', Buffer.alloc(8 * 1024 * 1024, `${'x'.repeat(1024 * 1024 - 2)}b`), 8],
+  ])('of a form of %s leaves turns to others', async (_, body, least) => {
+    let turns = 0
+    let over = false
+    const count = () => {
+      turns += 1
+      if (!over) setImmediate(count)
+    }
+    setImmediate(count)
+    await of({ contentType: 'multipart/form-data; boundary=b', body })
+    over = true
+    expect(turns).toBeGreaterThanOrEqual(least - 1)
+  })
+
+  test('of more boundaries than a form has counts every byte', async () => {
+    const many = (boundary: string) =>
+      of({ contentType: `multipart/form-data; boundary=${boundary}`, body: Buffer.from(boundary.repeat(1_001)) })
+    expect(await many('b')).not.toBe(await many('cc'))
+    expect(await many('b')).toBe(await many('b'))
+  })
 })
