@@ -4,12 +4,13 @@
  *   npm run bench              everything
  *   npm run bench -- gateway   one of them
  */
+import { bodies } from './bodies.ts'
 import { gateway } from './gateway.ts'
 import { leaving } from './leaving.ts'
 import { limits } from './limits.ts'
 import { streams } from './streams.ts'
 
-const benches: Record<string, () => Promise<void>> = { gateway, streams, leaving, limits }
+const benches: Record<string, () => Promise<void>> = { gateway, streams, leaving, limits, bodies }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !(name in benches))
