@@ -127,7 +127,10 @@ export class Admission {
   }
 }
 
-/** An allowance a minute. What was taken and has not come back yet is its debt; a debt keeps its precision where an end time would not. */
+/**
+ * An allowance a minute. What was taken and has not come back yet is its debt, kept in 60 000ths: what comes back in a
+ * millisecond is a whole number of them, so nothing is rounded and who waits as long as it was told is let in.
+ */
 class Bucket {
   readonly #perMinute: number
   #debt = 0
@@ -140,31 +143,31 @@ class Bucket {
   /** Takes `count` and returns 0, or takes nothing and returns in how many ms it would fit; undefined where it never will. */
   take(count: number, now: number): number | undefined {
     if (count > this.#perMinute) return undefined
-    const debt = this.#settle(now)
-    const missing = debt + count - this.#perMinute
-    if (missing > 0) return Math.max(1, Math.ceil((missing * minuteMs) / this.#perMinute))
-    this.#debt = debt + count
+    const debt = this.#settle(now) + count * minuteMs
+    const missing = debt - this.#perMinute * minuteMs
+    if (missing > 0) return Math.ceil(missing / this.#perMinute)
+    this.#debt = debt
     return 0
   }
 
   /** Adds to what was taken, or gives some of it back; never beyond full. */
   correct(by: number, now: number): void {
-    this.#debt = Math.max(0, this.#settle(now) + by)
+    this.#debt = Math.max(0, this.#settle(now) + by * minuteMs)
   }
 
   allowance(now: number): Allowance {
     const debt = this.#settle(now)
     return {
       limit: this.#perMinute,
-      remaining: Math.max(0, Math.floor(this.#perMinute - debt)),
-      resetMs: Math.ceil((debt * minuteMs) / this.#perMinute),
+      remaining: Math.max(0, Math.floor(this.#perMinute - debt / minuteMs)),
+      resetMs: Math.ceil(debt / this.#perMinute),
     }
   }
 
   /** A clock that was set back refills nothing, and costs nothing either. */
   #settle(now: number): number {
     const passed = Math.max(0, now - this.#at)
-    this.#debt = Math.max(0, this.#debt - (passed * this.#perMinute) / minuteMs)
+    this.#debt = Math.max(0, this.#debt - passed * this.#perMinute)
     this.#at = now
     return this.#debt
   }

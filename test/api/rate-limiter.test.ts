@@ -150,6 +150,30 @@ describe('over any history', () => {
     )
   })
 
+  test('who waits as long as a refusal says is let in, where a float would still miss a trillionth', () => {
+    const limiter = new RateLimiter({ limits: { ...limits, concurrent: 1_000 } })
+    const steps = [
+      [0, 7],
+      [639, 14],
+      [0, 501],
+      [4_592, 43],
+      [9_553, 311],
+      [6_451, 489],
+      [0, 1],
+    ] as const
+    let now = start
+    for (const [wait, worst] of steps) {
+      now += wait
+      const asked = limiter.admit('k', now)
+      if (!(asked instanceof Admission)) now += asked.retryAfterMs!
+      const admission = asked instanceof Admission ? asked : admitted(limiter.admit('k', now))
+      const refusal = admission.takeTokens(worst, now)
+      if (refusal?.retryAfterMs === undefined) continue
+      now += refusal.retryAfterMs
+      expect(admission.takeTokens(worst, now)).toBeUndefined()
+    }
+  })
+
   test('who waits as long as a refusal says is let in', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 30 }), steps => {
