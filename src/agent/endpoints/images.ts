@@ -2,6 +2,7 @@
 import { costOf } from '../../envelope/index.ts'
 import { parseJson } from '../engine-json.ts'
 import { bodyOf, isRecord, jsonBody } from './body.ts'
+import { imagesUsage } from './caller-usage.ts'
 import { garbage, refuseError } from './choices.ts'
 import type { Endpoint, ReaderOptions, WholeReader } from './endpoint.ts'
 
@@ -24,8 +25,7 @@ function reader({ tally, budget, price }: ReaderOptions): WholeReader {
       if (made === 0) throw garbage('no images')
       tally.sold('images', made)
       const usage = budget.within(tally.usage(), tally.signedUsage)
-      const own = isRecord(answer.usage) ? answer.usage : {}
-      const told = { ...answer, usage: { ...own, images: usage.images, cost: costOf(usage, price).toString() } }
+      const told = { ...answer, usage: imagesUsage(usage, costOf(usage, price), answer.usage) }
       return { body: Buffer.from(JSON.stringify(told), 'utf8'), usage, finishReason: undefined }
     },
   }
