@@ -1,5 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], testTimeout: 20_000, hookTimeout: 60_000, pool: 'forks', fileParallelism: true },
+  test: {
+    include: ['test/**/*.test.ts'],
+    setupFiles: ['test/support/answers/every-test.ts'],
+    reporters: ['default', './test/support/answers/reporter.ts'],
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+    fileParallelism: true,
+  },
 })

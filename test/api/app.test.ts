@@ -6,10 +6,17 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { nanoton } from '../../src/lib/nanoton.ts'
 import { SettlementError } from '../../src/settlement/index.ts'
+import { checkResponse } from '../support/answers/check-answer.ts'
 
 type Options = Parameters<typeof createApi>[0]
 const rid = 'AAAAAAAAAAAAAAAAAAAAAA'
 const auth = { authorization: 'Bearer sk-good' }
+
+const evidenceOver = (nonce: string) =>
+  JSON.stringify({ version: 1, nonce, keyset: 'AAAA', gpu_evidence: null, tee: { type: 'tdx', quote: 'AAAA' } })
+const terms = { payer: 'EQ', payee: 'EQ', challenge_period: 60, open_until: 1, salt: '18446744073709551615' }
+const keys = { payer_key: 'ab'.repeat(32), payee_key: 'cd'.repeat(32) }
+const proposal = { terms, ...keys, address: 'EQ', chain: -239, minimum_deposit: '5' }
 
 function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
   const ledger = {
@@ -42,11 +49,10 @@ function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
     inference: {},
     models: () => [served],
     evidence: {
-      fromWorker: (id: string, nonce: Buffer) =>
-        id === 'w' ? Promise.resolve(JSON.stringify({ nonce: nonce.toString('hex') })) : undefined,
+      fromWorker: (id: string, nonce: Buffer) => (id === 'w' ? Promise.resolve(evidenceOver(nonce.toString('hex'))) : undefined),
       nthFor: (model: string, n: number) => (model === 'm' && n === 0 ? 'w' : undefined),
     },
-    channels: { propose: () => ({ address: 'EQ' }), createKey: async () => ({ api_key: 'sk-new', channel: 'EQ' }) },
+    channels: { propose: () => proposal, createKey: async () => ({ api_key: 'sk-new', channel: 'EQ' }) },
     health: { obstacles: () => [] },
     metrics: new Metrics({ leases: () => ({ live: 1, known: 2 }), running: () => 0 }),
     logger: silentLogger,
@@ -58,7 +64,10 @@ function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
     simulated: true,
     ...changes,
   }
-  return createApi(options as unknown as Options)
+  const api = createApi(options as unknown as Options)
+  return {
+    request: async (path: string, init: RequestInit = {}) => checkResponse(init.method ?? 'GET', path, await api.request(path, init)),
+  }
 }
 
 const get = (path: string, headers: Record<string, string> = auth, changes = {}) => app(changes).request(path, { headers })
@@ -143,7 +152,7 @@ describe('evidence', () => {
   const nonce = 'ab'.repeat(32)
   test('of a worker is handed on word for word, by id or by model', async () => {
     for (const query of ['worker=w', 'model=m', 'model=m&skip=0'])
-      expect(await (await get(`/v1/attestation?nonce=${nonce}&${query}`)).text()).toBe(JSON.stringify({ nonce }))
+      expect(await (await get(`/v1/attestation?nonce=${nonce}&${query}`)).text()).toBe(evidenceOver(nonce))
   })
 
   test.each([
@@ -167,7 +176,6 @@ describe('channels', () => {
   const post = (path: string, body: unknown) =>
     app().request(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) })
   const payerKey = 'ab'.repeat(32)
-  const terms = { payer: 'EQ', payee: 'EQ', challenge_period: 60, open_until: 1, salt: '18446744073709551615' }
   const key = { terms, payer_key: payerKey, ceiling: '5', signature: 'cd'.repeat(64) }
 
   test('are proposed, and keys are made', async () => {

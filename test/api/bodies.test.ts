@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ManualClock } from '../support/manual-clock.ts'
-import { answering, apiKey, question, type Run, serveApi } from './support/serve-api.ts'
+import { answering, apiKey, chatAnswer, question, type Run, serveApi } from './support/serve-api.ts'
 
 const path = '/v1/chat/completions'
 const mebibyte = 1024 * 1024
@@ -91,7 +91,7 @@ describe('the size of a body', () => {
     await good.until('HTTP/1.1 100 Continue\r\n\r\n')
     expect(bodies).toEqual([])
     good.socket.write(body)
-    await good.until('{"ok":true}')
+    await good.until(chatAnswer)
     expect(good.text()).toContain('HTTP/1.1 200 OK')
     expect(bodies).toEqual([body])
 
@@ -229,7 +229,9 @@ describe('the memory of all bodies together', () => {
       }
       begin()
       await letGo
-      await (stream ? answer.finish() : answering()(request, answer))
+      if (!stream) return answering()(request, answer)
+      answer.write(Buffer.from('data: [DONE]\n\n'))
+      await answer.finish()
     }
     return { run, began, letGo: resolve }
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { type Child, startChild } from '../../src/dev/supervisor.ts'
+import { checkResponse } from '../support/answers/check-answer.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'chrysalis-config-'))
 cpSync(fileURLToPath(new URL('../../config', import.meta.url)), join(folder, 'config'), { recursive: true })
@@ -20,8 +21,12 @@ async function start(role: string): Promise<Child<{ url: string }>> {
 test.each(['proxy', 'worker'])('chrysalis %s starts by its example, is alive, and says why it is not ready', async role => {
   const child = await start(role)
   try {
-    expect((await fetch(`${child.ready.url}/healthz`)).status).toBe(200)
-    expect((await fetch(`${child.ready.url}/readyz`)).status).toBe(503)
+    const ask = async (path: string) => {
+      const response = await fetch(child.ready.url + path)
+      return role === 'proxy' ? checkResponse('GET', path, response) : response
+    }
+    expect((await ask('/healthz')).status).toBe(200)
+    expect((await ask('/readyz')).status).toBe(503)
   } finally {
     await child.stop(10_000)
   }

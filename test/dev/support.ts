@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach } from 'vitest'
+import { checkResponse } from '../support/answers/check-answer.ts'
 import { eventually } from '../support/eventually.ts'
 
 export const folder = mkdtempSync(join(tmpdir(), 'chrysalis-dev-'))
@@ -65,11 +66,14 @@ async function end(child: ChildProcess): Promise<void> {
   await exited
 }
 
-export const call = (dev: Dev, path: string, body?: object) =>
-  fetch(`${dev.relayURL}${path}`, {
+/** Asks for a whole answer, which is checked as every answer is. */
+export async function call(dev: Dev, path: string, body?: object): Promise<Response> {
+  const response = await fetch(`${dev.relayURL}${path}`, {
     headers: { authorization: `Bearer ${dev.apiKey}`, 'content-type': 'application/json' },
     ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
   })
+  return checkResponse(body ? 'POST' : 'GET', path, response)
+}
 export const ask = (dev: Dev) =>
   call(dev, '/v1/chat/completions', { model: 'chrysalis-tiny', temperature: 0, messages: [{ role: 'user', content: 'What is 2 + 2?' }] })
 export const account = async (dev: Dev) => (await (await call(dev, '/v1/account')).json()) as Record<string, string>

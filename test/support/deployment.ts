@@ -14,6 +14,7 @@ import { type Child, startChild } from '../../src/dev/supervisor.ts'
 import { DEV_GLOBAL_ID, startDevChain } from '../../src/dev-chain/index.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { developmentMeasurements, SoftwareQuotingAuthority } from '../../src/tee/index.ts'
+import { startCheckingProxy } from './answers/checking-proxy.ts'
 import { eventually } from './eventually.ts'
 
 export const price = {
@@ -51,6 +52,7 @@ export interface Account {
 
 export interface Deployment {
   readonly folder: string
+  /** Where callers ask. Every answer is checked on its way, and a test in which one is not as described fails. */
   readonly origin: string
   readonly apiKey: string
   readonly chainUrl: string
@@ -168,8 +170,10 @@ async function start(
     startChild<{ url: string }>({ name: 'proxy', args: ['proxy', '--config', at('proxy.yaml')], logFile: at('proxy.log'), ...command })
   let proxy = await startProxy()
   closers.push(() => proxy.stop(18_000))
+  const checking = await startCheckingProxy(() => proxy.ready.url)
+  closers.push(() => checking.close())
   const { apiKey, channel } = await openAccount({
-    baseUrl: proxy.ready.url,
+    baseUrl: checking.url,
     chainUrl: chain.url,
     keys: at('keys'),
     keyFile: at('keys/api-key'),
@@ -185,9 +189,7 @@ async function start(
     chainUrl: chain.url,
     stop,
     get,
-    get origin() {
-      return proxy.ready.url
-    },
+    origin: checking.url,
     get proxy() {
       return proxy
     },

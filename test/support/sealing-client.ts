@@ -1,6 +1,6 @@
 /**
  * The least a caller has to do: take a worker's keyset, seal, send over a real socket, open what comes back and check what
- * is signed. It trusts the evidence without a look, which a caller must never do; tests of the verifier are elsewhere.
+ * is signed. What it opens is checked by src/openai/answers as every answer is. It trusts the evidence without a look, which a caller must never do; tests of the verifier are elsewhere.
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -22,6 +22,8 @@ import {
   verifyReceipt,
 } from '../../src/envelope/index.ts'
 import { sha256 } from '../../src/lib/bytes.ts'
+import { AnswerChecker } from './answers/check-answer.ts'
+import { noteViolations } from './answers/violations.ts'
 
 interface KeysetJson {
   readonly worker: string
@@ -67,6 +69,7 @@ export class SealedCall {
   readonly #request: ClientRequest
   #response: IncomingMessage | undefined
   #watchers: (() => void)[] = []
+  #checker: AnswerChecker | undefined
 
   constructor(sealed: SealedRequest, keyset: HeldKeyset, url: string, contentType: string) {
     this.sealed = sealed
@@ -124,11 +127,17 @@ export class SealedCall {
       for (const resolve of this.#watchers.splice(0)) resolve()
     })
     await new Promise<void>(resolve => response.on('close', resolve).on('error', () => {}))
+    this.#check(checker => checker.end(false))
     try {
       opener.end()
     } catch (error) {
       this.defect ??= (error as { code: string }).code
     }
+  }
+
+  #check(step: (checker: AnswerChecker) => void): void {
+    const checker = this.#checker
+    if (checker && !noteViolations(() => step(checker))) this.#checker = undefined
   }
 
   #event(event: ReturnType<ResponseOpener['push']>[number], keyset: HeldKeyset): void {
@@ -144,11 +153,19 @@ export class SealedCall {
       case 'head':
         this.status = event.status
         this.contentType = event.contentType
+        noteViolations(() => {
+          const { path } = this.sealed.context
+          this.#checker = new AnswerChecker({ method: 'POST', path, status: event.status, contentType: event.contentType })
+        })
         break
       case 'data':
         this.text += event.bytes.toString()
+        this.#check(checker => checker.push(event.bytes))
         break
       case 'final':
+        // Of what was cancelled there is as much as was made.
+        this.#check(checker => checker.end(event.finish !== 'cancelled'))
+        this.#checker = undefined
         this.finish = event.finish
         this.usage = event.usage
         break

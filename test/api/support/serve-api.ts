@@ -1,4 +1,4 @@
-/** The API over a real loopback socket, with everything behind it played by a test. */
+/** The API over a real loopback socket, with everything behind it played by a test. Every answer is checked as it is written. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
@@ -8,25 +8,37 @@ import { answerClientErrors, answerExpectations, createApi, createListener, hash
 import type { InferenceRequest } from '../../../src/api/inference.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { silentLogger } from '../../../src/lib/logger.ts'
+import { CheckedResponse } from '../../support/answers/checked-response.ts'
 
 type Options = Parameters<typeof createApi>[0]
 export type Run = (request: InferenceRequest, answer: Answer) => Promise<void>
 
 export const apiKey = 'sk-good'
 
-/** A `run` that answers with `text` and a charge of one nanoTON for ten tokens. */
-export function answering(text = '{"ok":true}'): Run {
+const rid = 'AAAAAAAAAAAAAAAAAAAAAA'
+/** What {@link answering} answers. */
+export const chatAnswer = JSON.stringify({
+  id: 'chatcmpl-1',
+  object: 'chat.completion',
+  created: 1,
+  model: 'a',
+  choices: [{ index: 0, message: { role: 'assistant', content: 'Hello.', refusal: null }, logprobs: null, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 5, completion_tokens: 5, total_tokens: 10, cost: '1' },
+})
+
+/** A `run` that answers a chat, with a charge of one nanoTON for ten tokens. */
+export function answering(): Run {
   return async (request, answer) => {
     request.admit(100)
-    answer.begin({ status: 200, contentType: 'application/json', headers: { 'x-chrysalis-receipt': 'rid' } })
-    answer.write(Buffer.from(text))
+    answer.begin({ status: 200, contentType: 'application/json', headers: { 'x-chrysalis-receipt': rid } })
+    answer.write(Buffer.from(chatAnswer))
     request.charged(receipt)
     answer.finish()
   }
 }
 
 const receipt = {
-  rid: 'rid',
+  rid,
   worker: 'w',
   keyset: '',
   model: 'm',
@@ -69,7 +81,7 @@ export async function serveApi(run: Run, changes: Partial<Record<keyof Options, 
     ...changes,
   }
   const listener = createListener(createApi(options as unknown as Options).fetch, '127.0.0.1')
-  const server = createServer({ requireHostHeader: false }, listener)
+  const server = createServer({ requireHostHeader: false, ServerResponse: CheckedResponse }, listener)
   answerClientErrors(server)
   answerExpectations(server, listener)
   server.listen(0, '127.0.0.1')

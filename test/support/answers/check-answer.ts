@@ -2,6 +2,7 @@
  * Checks answers against the descriptions in src/openai/answers, the same that the OpenAPI document is made from. An answer
  * that is not described at all is a violation too.
  */
+import { canonicalPath } from '../../../src/api/paths.ts'
 import { type AnswerForm, answerHeaders, answers, errorForm, type JsonForm } from '../../../src/openai/answers/index.ts'
 import { EventChecker } from './event-checker.ts'
 import { AnswerViolation, mustBe } from './violation.ts'
@@ -68,9 +69,9 @@ export async function checkResponse(method: string, path: string, response: Resp
   return response
 }
 
-/** The described path that `path` is one of; itself where there is none. */
+/** The described path that `path` is one of, however it is spelled; itself where there is none. */
 export function routeOf(path: string): string {
-  const plain = new URL(path, 'http://proxy').pathname
+  const plain = canonicalPath(URL.parse(path, 'http://proxy')?.pathname ?? path)
   const found = answers.find(({ path: described }) => pattern(described).test(plain))
   return found?.path ?? plain
 }

@@ -21,6 +21,7 @@ function stream(means: Means): EventScript {
   const begun = { ...response(means, 'in_progress'), output: [] }
   const opening = typed('response.created', { response: begun }) + typed('response.in_progress', { response: begun })
   const pieces: string[] = []
+  const deltas = parts.flatMap(part => part.deltas)
   let closing = ''
   for (const [index, { item, before, deltas, after }] of parts.entries()) {
     const lead = closing + typed('response.output_item.added', { output_index: index, item: started(item) }) + all(before)
@@ -30,7 +31,8 @@ function stream(means: Means): EventScript {
   return {
     kind: 'events',
     opening,
-    piece: count => pieces[(count - 1) % pieces.length]!,
+    // Beyond the end the text goes on, numbered on.
+    piece: count => pieces[count - 1] ?? all([deltas[(count - 1) % deltas.length]!]),
     length: pieces.length,
     closing,
     last: typed('response.completed', { response: response(means, 'completed') }),
