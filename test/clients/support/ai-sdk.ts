@@ -1,7 +1,7 @@
 /** The Vercel AI SDK, with its provider for OpenAI-compatible endpoints. */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { APICallError, embed, generateImage, generateText, jsonSchema, type ModelMessage, Output, RetryError, streamText } from 'ai'
-import { type Ask, type Client, type Connection, form, type Question, type Stream, weather } from './client.ts'
+import { type Ask, type Client, type Connection, form, functions, type Question, type Stream } from './client.ts'
 
 const provider = ({ baseURL, apiKey, fetch }: Connection) =>
   createOpenAICompatible({ name: 'chrysalis', baseURL, apiKey, fetch, includeUsage: true, supportsStructuredOutputs: true })
@@ -35,32 +35,38 @@ export const aiSdk: Client = {
   kindOf: () => 'AI_APICallError',
 }
 
-function settings({ connection, model, text, signal, offersTool, called }: Question, endpoint: 'chat' | 'completions') {
+function settings({ connection, model, text, signal, offersTools, called }: Question, endpoint: 'chat' | 'completions') {
   const messages: ModelMessage[] = [{ role: 'user', content: text }]
   if (called)
     messages.push(
-      { role: 'assistant', content: [{ type: 'tool-call', toolCallId: called.id, toolName: called.name, input: called.args }] },
+      {
+        role: 'assistant',
+        content: called.map(({ id, name, args }) => ({ type: 'tool-call', toolCallId: id, toolName: name, input: args })),
+      },
       {
         role: 'tool',
-        content: [
-          {
-            type: 'tool-result',
-            toolCallId: called.id,
-            toolName: called.name,
-            output: { type: 'json', value: JSON.parse(called.result) as Record<string, string> },
-          },
-        ],
+        content: called.map(({ id, name, result }) => ({
+          type: 'tool-result',
+          toolCallId: id,
+          toolName: name,
+          output: { type: 'json', value: JSON.parse(result) as Record<string, string> },
+        })),
       },
     )
   const { chatModel, completionModel } = provider(connection)
-  const tool = { description: weather.description, inputSchema: jsonSchema<{ city: string }>({ ...weather.parameters, type: 'object' }) }
+  const tools = Object.fromEntries(
+    functions.map(({ name, description, parameters }) => [
+      name,
+      { description, inputSchema: jsonSchema<Record<string, string>>(parameters) },
+    ]),
+  )
   return {
     model: endpoint === 'chat' ? chatModel(model) : completionModel(model),
     temperature: 0,
     maxRetries: connection.maxRetries,
     abortSignal: signal,
     messages,
-    ...(offersTool ? { tools: { [weather.name]: tool } } : {}),
+    ...(offersTools ? { tools } : {}),
   }
 }
 

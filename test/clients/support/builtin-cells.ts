@@ -32,7 +32,7 @@ async function theModelStreamsTheSame(cell: Cell): Promise<void> {
 }
 
 async function theModelCallsATool(cell: Cell): Promise<void> {
-  const asked = { ...builtinQuestion(cell), text: 'What is the weather in Paris?', offersTool: true }
+  const asked = { ...builtinQuestion(cell), text: 'What is the weather in Paris?', offersTools: true }
   const { calls } = await cell.calls.whole(asked)
   expect(calls).toEqual([{ id: expect.any(String), name: 'get_weather', args: { city: 'Paris' } }])
   const { answer } = await finished((cell.calls.stream as Stream)(asked))

@@ -22,12 +22,12 @@ export interface Question {
   readonly model: string
   readonly text: string
   readonly signal: AbortSignal
-  /** Whether {@link weather} is offered. */
-  readonly offersTool?: boolean
+  /** Whether {@link functions} are offered. */
+  readonly offersTools?: boolean
   /** Whether the answer is to be kept, where an endpoint has a member for that. */
   readonly store?: boolean
-  /** A call that was made before, with its result. */
-  readonly called?: Call & { readonly result: string }
+  /** Calls that were made before, all in one turn, with their results. */
+  readonly called?: readonly (Call & { readonly result: string })[]
 }
 
 /** An answer, as far as the client shows it. */
@@ -86,11 +86,15 @@ export interface Failure {
   readonly kind: string
 }
 
-/** The function that is offered. */
-export const weather = {
-  name: 'get_weather',
-  description: 'Get the weather in a city',
-  parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'], additionalProperties: false },
+/** The functions that are offered. */
+export const functions = [
+  named('get_weather', 'Get the weather in a city', 'city'),
+  named('get_balance', 'Get the balance of an account', 'account'),
+]
+
+function named(name: string, description: string, member: string) {
+  const properties = { [member]: { type: 'string' as const } }
+  return { name, description, parameters: { type: 'object' as const, properties, required: [member], additionalProperties: false } }
 }
 
 /** The form that structured output has to have. */

@@ -1,19 +1,19 @@
 /** Chat over `fetch`, whole, streamed and with a schema. */
 import { z } from 'zod'
-import { type Answer, type Ask, type Call, form, type Question, type ShownUsage, weather } from './client.ts'
+import { type Answer, type Ask, type Call, form, functions, type Question, type ShownUsage } from './client.ts'
 import { type Body, type EventReader, post, tokens, type WireUsage } from './fetch-wire.ts'
 
-export function chatBody({ text, offersTool, called: before }: Question): Body {
+export function chatBody({ text, offersTools, called: before }: Question): Body {
   const messages: Body[] = [{ role: 'user', content: text }]
   if (before) {
-    const { id, name, args, result } = before
-    messages.push({ role: 'assistant', tool_calls: [{ id, type: 'function', function: { name, arguments: JSON.stringify(args) } }] })
-    messages.push({ role: 'tool', tool_call_id: id, content: result })
+    const calls = before.map(({ id, name, args }) => ({ id, type: 'function', function: { name, arguments: JSON.stringify(args) } }))
+    messages.push({ role: 'assistant', tool_calls: calls })
+    for (const { id, result } of before) messages.push({ role: 'tool', tool_call_id: id, content: result })
   }
   return {
     temperature: 0,
     messages,
-    ...(offersTool ? { tools: [{ type: 'function', function: weather }] } : {}),
+    ...(offersTools ? { tools: functions.map(each => ({ type: 'function', function: each })) } : {}),
   }
 }
 

@@ -1,17 +1,16 @@
 /** `/v1/responses` over `fetch`. */
 import type { Answer, Ask, Question } from './client.ts'
-import { weather } from './client.ts'
+import { functions } from './client.ts'
 import { place } from './fetch-chat.ts'
 import { type Body, type EventReader, end, post } from './fetch-wire.ts'
 
-export function responseBody({ text, offersTool, called: before, store }: Question): Body {
+export function responseBody({ text, offersTools, called: before, store }: Question): Body {
   const input: Body[] = [{ role: 'user', content: text }]
-  if (before) {
-    const { id, name, args, result } = before
+  for (const { id, name, args, result } of before ?? []) {
     input.push({ type: 'function_call', call_id: id, name, arguments: JSON.stringify(args) })
     input.push({ type: 'function_call_output', call_id: id, output: result })
   }
-  return { input, ...(offersTool ? { tools: [{ type: 'function', ...weather }] } : {}), ...(store ? { store } : {}) }
+  return { input, ...(offersTools ? { tools: functions.map(each => ({ type: 'function', ...each })) } : {}), ...(store ? { store } : {}) }
 }
 
 interface WireItem {

@@ -2,7 +2,7 @@
 import { ContextOverflowError } from '@langchain/core/errors'
 import { AIMessage, type AIMessageChunk, HumanMessage, ToolMessage, type UsageMetadata } from '@langchain/core/messages'
 import { ChatOpenAI, DallEAPIWrapper, OpenAI, OpenAIEmbeddings } from '@langchain/openai'
-import { type Ask, type Client, form, type Question, type ShownUsage, type Stream, weather } from './client.ts'
+import { type Ask, type Client, form, functions, type Question, type ShownUsage, type Stream } from './client.ts'
 
 /** LangChain keeps the errors of the `openai` package, and adds a word of its own to some. */
 const kinds: Readonly<Record<number, string>> = { 401: 'MODEL_AUTHENTICATION', 404: 'MODEL_NOT_FOUND', 429: 'MODEL_RATE_LIMIT' }
@@ -54,7 +54,7 @@ function fields({ connection: { apiKey, baseURL, fetch, maxRetries }, model }: Q
 
 function chatModel(question: Question, useResponsesApi: boolean) {
   const model = plainModel(question, useResponsesApi)
-  return question.offersTool ? model.bindTools([{ type: 'function', function: weather }]) : model
+  return question.offersTools ? model.bindTools(functions.map(each => ({ type: 'function', function: each }))) : model
 }
 
 function plainModel(question: Question, useResponsesApi: boolean): ChatOpenAI {
@@ -66,8 +66,8 @@ function messages({ text, called }: Question) {
   if (!called) return [new HumanMessage(text)]
   return [
     new HumanMessage(text),
-    new AIMessage({ content: '', tool_calls: [{ id: called.id, name: called.name, args: called.args as Record<string, unknown> }] }),
-    new ToolMessage({ tool_call_id: called.id, content: called.result }),
+    new AIMessage({ content: '', tool_calls: called.map(({ id, name, args }) => ({ id, name, args: args as Record<string, unknown> })) }),
+    ...called.map(({ id, result }) => new ToolMessage({ tool_call_id: id, content: result })),
   ]
 }
 

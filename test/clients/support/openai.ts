@@ -2,7 +2,17 @@
 import OpenAI, { toFile } from 'openai'
 import { zodResponseFormat, zodTextFormat } from 'openai/helpers/zod'
 import { silence } from '../../support/requests.ts'
-import { type Ask, type Call, type Client, type Connection, form, type Question, type ShownUsage, type Stream, weather } from './client.ts'
+import {
+  type Ask,
+  type Call,
+  type Client,
+  type Connection,
+  form,
+  functions,
+  type Question,
+  type ShownUsage,
+  type Stream,
+} from './client.ts'
 
 const kinds: Readonly<Record<number, string>> = {
   400: 'BadRequestError',
@@ -49,18 +59,18 @@ export function openaiClient(id: string, title: string): Client {
   }
 }
 
-function chatBody({ model, text, offersTool, called }: Question) {
+function chatBody({ model, text, offersTools, called }: Question) {
   const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: text }]
   if (called)
     messages.push(
       {
         role: 'assistant',
-        tool_calls: [{ id: called.id, type: 'function', function: { name: called.name, arguments: JSON.stringify(called.args) } }],
+        tool_calls: called.map(({ id, name, args }) => ({ id, type: 'function', function: { name, arguments: JSON.stringify(args) } })),
       },
-      { role: 'tool', tool_call_id: called.id, content: called.result },
+      ...called.map(({ id, result }) => ({ role: 'tool' as const, tool_call_id: id, content: result })),
     )
-  const tools: OpenAI.ChatCompletionTool[] = [{ type: 'function', function: weather }]
-  return { model, temperature: 0, messages, ...(offersTool ? { tools } : {}) }
+  const tools: OpenAI.ChatCompletionTool[] = functions.map(each => ({ type: 'function', function: each }))
+  return { model, temperature: 0, messages, ...(offersTools ? { tools } : {}) }
 }
 
 const chat: Ask = async question => {
@@ -126,15 +136,15 @@ const listModels: Ask = async ({ connection, model }) => {
   return { list, value: (await client.models.retrieve(model)).id }
 }
 
-function responseBody({ model, text, offersTool, called, store }: Question) {
+function responseBody({ model, text, offersTools, called, store }: Question) {
   const input: OpenAI.Responses.ResponseInput = [{ role: 'user', content: text }]
-  if (called)
+  for (const { id, name, args, result } of called ?? [])
     input.push(
-      { type: 'function_call', call_id: called.id, name: called.name, arguments: JSON.stringify(called.args) },
-      { type: 'function_call_output', call_id: called.id, output: called.result },
+      { type: 'function_call', call_id: id, name, arguments: JSON.stringify(args) },
+      { type: 'function_call_output', call_id: id, output: result },
     )
-  const tools: OpenAI.Responses.FunctionTool[] = [{ type: 'function', strict: true, ...weather }]
-  return { model, input, ...(offersTool ? { tools } : {}), ...(store === undefined ? {} : { store }) }
+  const tools: OpenAI.Responses.FunctionTool[] = functions.map(each => ({ type: 'function', strict: true, ...each }))
+  return { model, input, ...(offersTools ? { tools } : {}), ...(store === undefined ? {} : { store }) }
 }
 
 const respond: Ask = async question => {
