@@ -1,7 +1,7 @@
 /** What each aspect has to show over the built-in model, for what it can do. */
 import { expect } from 'vitest'
 import { builtinQuestion, type Cell, fails, finished, listsTheModels, tokenCharge } from './asking.ts'
-import { type Ask, form, type Stream } from './client.ts'
+import { type Answer, type Ask, form, type Stream } from './client.ts'
 import type { Aspect } from './matrix.ts'
 
 export const builtinChecks: Readonly<Partial<Record<Exclude<Aspect, 'retries'>, (cell: Cell) => Promise<void>>>> = {
@@ -33,10 +33,14 @@ async function theModelStreamsTheSame(cell: Cell): Promise<void> {
 
 async function theModelCallsATool(cell: Cell): Promise<void> {
   const asked = { ...builtinQuestion(cell), text: 'What is the weather in Paris?', offersTools: true }
+  const expected = [{ id: expect.any(String), name: 'get_weather', args: { city: 'Paris' } }]
   const { calls } = await cell.calls.whole(asked)
-  expect(calls).toEqual([{ id: expect.any(String), name: 'get_weather', args: { city: 'Paris' } }])
+  expect(calls).toEqual(expected)
   const { answer } = await finished((cell.calls.stream as Stream)(asked))
-  expect(answer.calls).toEqual([{ id: expect.any(String), name: 'get_weather', args: { city: 'Paris' } }])
+  expect(answer.calls).toEqual(expected)
+  const called = [{ ...calls![0]!, result: '{"sky":"sunny"}' }]
+  const last = await cell.calls.whole({ ...asked, called })
+  expect(last.text).toMatch(/sunny.*Paris/)
 }
 
 async function theModelKeepsToAForm(cell: Cell): Promise<void> {
@@ -45,11 +49,19 @@ async function theModelKeepsToAForm(cell: Cell): Promise<void> {
 }
 
 async function theModelsTokensAreCharged(cell: Cell): Promise<void> {
-  const { value, charge } = await cell.world.charged(() => cell.calls.whole(builtinQuestion(cell)))
-  expect(charge).toBeGreaterThan(0n)
-  if (cell.calls.hidesUsage === 'always') return
-  const { prompt, completion = 0 } = value.usage!
-  expect(charge).toBe(tokenCharge(prompt!, completion))
+  const { whole, stream, hidesUsage } = cell.calls
+  const check = async (ask: () => Promise<Answer>, hides: boolean) => {
+    const { value, charge } = await cell.world.charged(ask)
+    expect(charge).toBeGreaterThan(0n)
+    if (hides) return charge
+    const { prompt, completion = 0 } = value.usage!
+    expect(charge).toBe(tokenCharge(prompt!, completion))
+    return charge
+  }
+  const charge = await check(() => whole(builtinQuestion(cell)), hidesUsage === 'always')
+  if (typeof stream !== 'function') return
+  const streamed = await check(async () => (await finished(stream(builtinQuestion(cell)))).answer, hidesUsage !== undefined)
+  expect(streamed).toBe(charge)
 }
 
 async function theModelRefuses(cell: Cell): Promise<void> {

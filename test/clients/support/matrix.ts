@@ -96,18 +96,27 @@ export class Results {
 }
 
 const document = new URL('../../../docs/clients.md', import.meta.url)
+const marksOf = (id: string) => [`<!-- ${id} -->`, `<!-- /${id} -->`] as const
 
-/** The committed section of a client, without the spaces that only align it. With UPDATE_TABLES=1 the document is written anew first. */
+/** The committed document. */
+export const documentText = (): string => readFileSync(document, 'utf8')
+
+/** The section of a client in `text`, without the spaces that only align it. Throws where there is none. */
+export function sectionIn(text: string, id: string): string {
+  const [begin, end] = marksOf(id)
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`docs/clients.md has no part ${begin}`)
+  return squeezed(text.slice(from + begin.length, to))
+}
+
+/** The committed section of a client. With UPDATE_TABLES=1 the document is written anew first. */
 export function committed(id: string, section: string): string {
-  const marks = [`<!-- ${id} -->`, `<!-- /${id} -->`] as const
-  const text = readFileSync(document, 'utf8')
-  const [from, to] = [text.indexOf(marks[0]), text.indexOf(marks[1])]
-  if (from < 0 || to < from) throw new Error(`docs/clients.md has no part ${marks[0]}`)
   if (process.env.UPDATE_TABLES === '1') {
-    writeFileSync(document, `${text.slice(0, from)}${marks[0]}\n\n${section}\n\n${text.slice(to)}`)
-    return squeezed(section)
+    const text = documentText()
+    const [begin, end] = marksOf(id)
+    writeFileSync(document, `${text.slice(0, text.indexOf(begin))}${begin}\n\n${section}\n\n${text.slice(text.indexOf(end))}`)
   }
-  return squeezed(text.slice(from + marks[0].length, to))
+  return sectionIn(documentText(), id)
 }
 
 /** One spelling for a table, however it is aligned. */
