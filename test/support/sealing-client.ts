@@ -55,6 +55,8 @@ export class SealedCall {
   status: number | undefined
   contentType: string | undefined
   text = ''
+  /** The data of the answer, frame by frame. */
+  readonly frames: Buffer[] = []
   usage: Usage | undefined
   finish: Finish | undefined
   error: { status: number; error: OpenAIErrorObject } | undefined
@@ -160,6 +162,7 @@ export class SealedCall {
         break
       case 'data':
         this.text += event.bytes.toString()
+        this.frames.push(Buffer.from(event.bytes))
         this.#check(checker => checker.push(event.bytes))
         break
       case 'final':
@@ -211,7 +214,7 @@ export class SealedCall {
 export class SealingClient {
   readonly url: string
   keyset: HeldKeyset
-  price = { prompt: '1000000', cached: '500000', completion: '3000000', reasoning: '3000000' }
+  price: Price = { prompt: '1000000', cached: '500000', completion: '3000000', reasoning: '3000000' }
 
   private constructor(url: string, keyset: HeldKeyset) {
     this.url = url
