@@ -1,11 +1,12 @@
 /** An agent with a scripted engine behind it and a sealing client before it, all over loopback sockets. */
 import { onTestFinished } from 'vitest'
 import { type Agent, type AgentLimits, type AgentOptions, startAgent } from '../../src/agent/index.ts'
+import type { Price, RequestContext } from '../../src/envelope/index.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import type { Quoter } from '../../src/tee/index.ts'
 import { ScriptedEngine, type ScriptedEngineOptions } from '../support/scripted-engine.ts'
-import { SealingClient } from '../support/sealing-client.ts'
+import { type SealedCall, SealingClient } from '../support/sealing-client.ts'
 
 export const limits: AgentLimits = {
   engine: { connectMs: 500, firstByteMs: 250, idleMs: 200, totalMs: 5_000, answerBytes: 4 * 1024 * 1024 },
@@ -76,4 +77,37 @@ export function costAt(usage: { prompt: number; cached: number; completion: numb
   return Math.ceil(
     (usage.prompt * 1_000_000 + usage.cached * 500_000 + (usage.completion + usage.reasoning) * 3_000_000) / 1_000_000,
   ).toString()
+}
+
+/** A price, and an offer of the same, that has every unit. */
+export const everyUnit: Price = { ...offer, images: '40000000000', characters: '15000000', seconds: '6000000000' }
+
+/** What `usage` costs at {@link everyUnit}. */
+export function costOfUnits(usage: Partial<Record<keyof Price, number>>): string {
+  const sum = Object.entries(usage).reduce((total, [unit, count]) => total + BigInt(count) * BigInt(everyUnit[unit as keyof Price]!), 0n)
+  return ((sum + 999_999n) / 1_000_000n).toString()
+}
+
+/** Sends one request of any endpoint, a form included, and waits for the end of its answer. */
+export async function askAt(
+  client: SealingClient,
+  request: { path: string; stream: boolean; body: Record<string, unknown> | FormData },
+  context: Partial<RequestContext> = {},
+): Promise<SealedCall> {
+  const call = await sendAt(client, request, context)
+  await call.ended
+  return call
+}
+
+/** As {@link askAt}, without the wait. */
+export async function sendAt(
+  client: SealingClient,
+  { path, stream, body }: { path: string; stream: boolean; body: Record<string, unknown> | FormData },
+  context: Partial<RequestContext> = {},
+): Promise<SealedCall> {
+  const whole = { path, stream, ...context }
+  if (!(body instanceof FormData)) return client.send(body, { context: whole })
+  const encoded = new Response(body)
+  const contentType = encoded.headers.get('content-type')!
+  return client.send(Buffer.from(await encoded.arrayBuffer()), { context: whole, contentType })
 }

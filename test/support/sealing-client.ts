@@ -12,6 +12,7 @@ import {
   kemXWing,
   newRid,
   type OpenAIErrorObject,
+  type Price,
   type Receipt,
   type RequestContext,
   ResponseOpener,
