@@ -1,10 +1,10 @@
 /** Limits, idempotency keys and CORS as callers meet them, over a real socket. What a name costs is tried in test/e2e. */
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
-import { ApiError } from '../../src/api/errors.ts'
+import { ApiError, WorkerReportedError } from '../../src/api/errors.ts'
 import { LedgerError } from '../../src/ledger/index.ts'
 import { ManualClock } from '../support/manual-clock.ts'
-import { answering, question, type Run, serveApi } from './support/serve-api.ts'
+import { answering, question, type Run, receipt, serveApi } from './support/serve-api.ts'
 
 const limited = { requestsPerMinute: 2, tokensPerMinute: 1_000, concurrent: 2 }
 const ratelimit = (response: Response) =>
@@ -141,6 +141,26 @@ describe('an Idempotency-Key', () => {
     expect(third.status).toBe(200)
     expect(third.headers.get('x-chrysalis-idempotent-replay')).toBeNull()
     await setImmediate()
+  })
+
+  test.each([
+    ['costs nothing may be used again, and nothing of its limits is taken', '0', 200],
+    ['costs something is kept with its error, which no client retries', '1', 500],
+  ])('of a failure that %s', async (_, cost, status) => {
+    const clock = new ManualClock(1_800_000_000_000)
+    const failing: Run = async request => {
+      request.admit(100)
+      request.charged({ ...receipt, cost, finish: 'error' })
+      throw new WorkerReportedError(500, { message: 'broke', type: 'server_error', param: null, code: null })
+    }
+    const run = vi.fn<Run>().mockImplementationOnce(failing).mockImplementation(answering())
+    const { post } = await serveApi(run, { clock, keyLimits: limited })
+    const first = await post('/v1/chat/completions', question, key)
+    expect(first.status).toBe(500)
+    expect(first.headers.get('x-ratelimit-remaining-tokens')).toBe(cost === '0' ? '1000' : '990')
+    expect(first.headers.get('x-should-retry')).toBe(cost === '0' ? null : 'false')
+    expect((await post('/v1/chat/completions', question, key)).status).toBe(status)
+    expect(run).toHaveBeenCalledTimes(cost === '0' ? 2 : 1)
   })
 
   test('hands the ledger a digest, never itself', async () => {

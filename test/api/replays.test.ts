@@ -166,6 +166,25 @@ describe('memory', () => {
     expect(await replays.serve(named(), answering())).toBe('ran')
   })
 
+  test('that one answer was too large for is not taken from the next of the same name', async () => {
+    const first = pausedRun()
+    const large = replays.serve(named(), async (sink, used) => {
+      sink.head(200, {})
+      sink.write(Buffer.from('x'.repeat(30_000)))
+      await first.run(new FakeSink(), used)
+      sink.end()
+    })
+    const second = pausedRun()
+    const next = replays.serve(named(), second.run)
+    first.finish()
+    expect(await large).toBe('ran')
+    const third = named()
+    const joined = replays.serve(third, answering('anew'))
+    second.finish()
+    expect(await Promise.all([next, joined])).toEqual(['ran', 'replayed'])
+    expect(third.sink.text).toBe('answer')
+  })
+
   test('is free again when everything has expired', async () => {
     for (let count = 0; count < 50; count++) await replays.serve(named(`n${count}`), answering())
     await clock.advance(10 * minute)

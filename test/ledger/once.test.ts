@@ -95,6 +95,16 @@ describe('a request that may be charged once', () => {
     expect(await refusal(take('c'))).toBe('already-used')
   })
 
+  test('may come again at once after a failure that cost nothing, and what runs then is not let go when that failure is durable', async () => {
+    await take('a')
+    const release = store.stall()
+    const durable = ledger.post(postOf('a', 0, { finish: 'error' }))
+    await take('b')
+    release()
+    await durable
+    expect(await refusal(take('c'))).toBe('already-used')
+  })
+
   test('is used by an answer that cost nothing', async () => {
     await take('a')
     await ledger.post(postOf('a', 0))

@@ -37,7 +37,8 @@ export function answering(): Run {
   }
 }
 
-const receipt = {
+/** Ten tokens for one nanoTON. */
+export const receipt = {
   rid,
   worker: 'w',
   keyset: '',
