@@ -2,7 +2,7 @@
 import { ApiError } from './errors.ts'
 import type { Allowance, KeyLimits, Refusal } from './rate-limiter.ts'
 
-/** The six headers. */
+/** The six headers: what is left when the head is sent. A stream's head counts its worst case; any other comes behind the receipt, which corrected it. */
 export function rateLimitHeaders({ requests, tokens }: { requests: Allowance; tokens: Allowance }): Record<string, string> {
   return {
     'x-ratelimit-limit-requests': String(requests.limit),

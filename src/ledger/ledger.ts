@@ -235,11 +235,12 @@ export class Ledger {
       ['receipt', rid, channel, receipt, cost, model, worker, evidence, JSON.stringify(usage), finish, at],
       ...(used ? [['once', once, rid, at] as const] : []),
     ])
+    // What was not used is free at once, and may be another request's when this is durable; what was used, once the store knows it.
     if (once !== undefined && !used) this.#once.delete(once)
     this.#posted.set(rid, { channel, cost, receiptHash, durable })
     return durable.then(() => {
       this.#undurable.delete(rid)
-      if (once !== undefined) this.#once.delete(once)
+      if (used) this.#once.delete(once)
       this.#durableHeads.set(channel, head.head)
     })
   }

@@ -15,7 +15,7 @@ describe('limits of a key', () => {
     const clock = new ManualClock(1_800_000_000_000)
     const { post } = await serveApi(answering(), { clock, keyLimits: limited })
     const first = await post('/v1/chat/completions', question)
-    // The head of an answer goes out with its worst case taken away.
+    // The head of an answer in one piece goes out when it is paid for: it counts the ten tokens that were used.
     expect(ratelimit(first)).toEqual(['2', '1000', '1', '990', '30s', '600ms'])
     const second = await post('/v1/chat/completions', question)
     expect(ratelimit(second)).toEqual(['2', '1000', '0', '980', '1m0s', '2s'])
@@ -27,6 +27,15 @@ describe('limits of a key', () => {
     expect(ratelimit(third)).toEqual(['2', '1000', '0', '980', '1m0s', '2s'])
     await clock.advance(30_000)
     expect((await post('/v1/chat/completions', question)).status).toBe(200)
+  })
+
+  test('are told as they stand when the head is sent: of a stream with the worst case taken, which its end corrects', async () => {
+    const clock = new ManualClock(1_800_000_000_000)
+    const { post } = await serveApi(answering('data: [DONE]\n\n'), { clock, keyLimits: limited })
+    const stream = await post('/v1/chat/completions', { ...question, stream: true })
+    expect(ratelimit(stream)).toEqual(['2', '1000', '1', '900', '30s', '6s'])
+    await stream.text()
+    expect(ratelimit(await post('/v1/chat/completions', question))).toEqual(['2', '1000', '0', '980', '1m0s', '2s'])
   })
 
   test('are not on what is free', async () => {

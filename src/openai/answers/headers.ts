@@ -28,7 +28,11 @@ export const answerHeaders: Readonly<Record<string, HeaderDescription>> = {
   'x-ratelimit-limit-requests': header('limited', digits, 'Requests that the key may send in a minute.'),
   'x-ratelimit-limit-tokens': header('limited', digits, 'Tokens that the key may use in a minute.'),
   'x-ratelimit-remaining-requests': header('limited', digits, 'Requests left.'),
-  'x-ratelimit-remaining-tokens': header('limited', digits, 'Tokens left.'),
+  'x-ratelimit-remaining-tokens': header(
+    'limited',
+    digits,
+    'Tokens left when the head is sent: of a stream with its worst case taken, else with what was used.',
+  ),
   'x-ratelimit-reset-requests': header('limited', span, 'When all requests are there again.'),
   'x-ratelimit-reset-tokens': header('limited', span, 'When all tokens are there again.'),
   'retry-after-ms': header('errors', digits, 'How long to wait before the next try.'),
