@@ -31,7 +31,22 @@ describe('limits of a key', () => {
 
   test('are told as they stand when the head is sent: of a stream with the worst case taken, which its end corrects', async () => {
     const clock = new ManualClock(1_800_000_000_000)
-    const { post } = await serveApi(answering('data: [DONE]\n\n'), { clock, keyLimits: limited })
+    const event = {
+      id: 'chatcmpl-1',
+      object: 'chat.completion.chunk',
+      created: 1,
+      model: 'a',
+      choices: [{ index: 0, delta: { role: 'assistant', content: 'Hello.' }, logprobs: null, finish_reason: 'stop' }],
+    }
+    const streaming: Run = async (request, answer) => {
+      request.admit(100)
+      answer.begin({ status: 200, contentType: 'text/event-stream', headers: { 'x-chrysalis-receipt': receipt.rid } })
+      answer.write(Buffer.from(`data: ${JSON.stringify(event)}\n\ndata: [DONE]\n\n`))
+      request.charged(receipt)
+      answer.finish()
+    }
+    const run = vi.fn<Run>().mockImplementationOnce(streaming).mockImplementation(answering())
+    const { post } = await serveApi(run, { clock, keyLimits: limited })
     const stream = await post('/v1/chat/completions', { ...question, stream: true })
     expect(ratelimit(stream)).toEqual(['2', '1000', '1', '900', '30s', '6s'])
     await stream.text()
