@@ -71,14 +71,15 @@ export class SseParser {
   #endOfLine(events: SseEvent[]): void {
     const bytes = this.#line.length === 1 ? this.#line[0]! : Buffer.concat(this.#line)
     this.#line = []
+    const isFirst = this.#first
+    this.#first = false
     if (bytes.length === 0) {
       this.#endOfEvent(events)
       return
     }
     if (!isUtf8(bytes)) throw new AgentError('engine-garbage', 'an event of the engine is not UTF-8')
     let line = bytes.toString('utf8')
-    if (this.#first && line.startsWith('\ufeff')) line = line.slice(1)
-    this.#first = false
+    if (isFirst && line.startsWith('\ufeff')) line = line.slice(1)
     this.#field(line)
   }
 

@@ -25,6 +25,14 @@ describe('the event stream parser', () => {
     expect(texts(parse('\ufeff: hello\n\nid: 4\nretry: 10\n\nevent: x\n\ndata: a\n: within\nwhat: ever\n\n'))).toEqual(['a'])
   })
 
+  test('takes a byte order mark from the very beginning alone, however it is cut', () => {
+    const marked = Buffer.from('\ufeffdata: a\n\n')
+    for (let cut = 0; cut <= 3; cut++) expect(texts(parse(marked, [cut]))).toEqual(['a'])
+    // Elsewhere it is part of a field's name, which nobody knows.
+    for (const before of ['\n', ': x\n', 'data: b\n\n']) expect(texts(parse(`${before}\ufeffdata: a\n\n`))).not.toContain('a')
+    expect(texts(parse('\ufeff\ufeffdata: a\n\n'))).toEqual([])
+  })
+
   test('reads the same wherever the bytes are cut', () => {
     const stream = Buffer.from(': c\r\n\r\ndata: {"a":"über"}\r\ndata: 2\r\n\r\n\r\ndata: b\n\ndata: c\r\r')
     const whole = parse(stream)

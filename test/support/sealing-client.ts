@@ -208,7 +208,9 @@ export class SealedCall {
   }
 
   get #data(): string[] {
-    return Array.from(this.text.matchAll(/^data: (.*)$/gm), match => match[1]!)
+    // No regular expression: to one, U+2028 is the end of a line as well.
+    const lines = this.text.split('\n').filter(line => line.startsWith('data: '))
+    return lines.map(line => line.slice('data: '.length))
   }
 }
 
