@@ -58,7 +58,7 @@ export class Recording implements AnswerSink {
 
   /** Whether the whole of it is there, or will be. */
   get kept(): boolean {
-    return this.#kept && !this.#gone
+    return this.#kept
   }
 
   onGone(action: () => void): void {

@@ -61,6 +61,7 @@ export class Replays {
    */
   async serve(request: NamedRequest, run: (sink: AnswerSink, used: () => void) => Promise<void>): Promise<'ran' | 'replayed'> {
     const known = this.#entries.get(request.name)
+    // Once nobody is there an answer is being given up: it is not kept, and whoever asks again must not wait for it.
     if (known?.recording.kept) {
       await this.#replay(known, request)
       return 'replayed'
@@ -93,8 +94,6 @@ export class Replays {
     const entry: Entry = { name, fingerprint, recording, outcome, ended: false, expiry: undefined }
     this.#entries.set(name, entry)
     this.#bytes += entryBytes
-    // Whoever asks again once nobody is there must not wait for an answer that is being given up.
-    recording.onGone(() => this.#forget(entry))
     recording.follow(sink)
     let used = false
     let failure: unknown

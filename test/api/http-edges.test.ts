@@ -88,6 +88,12 @@ describe('paths', () => {
     await expectError(await get(path), 404, 'unknown_url')
   })
 
+  test('a long one is quoted in part', async () => {
+    const { get } = await serveApi(answering())
+    const { error } = (await (await get(`/v1/${'x'.repeat(1_000)}`)).json()) as { error: { message: string } }
+    expect(error.message.length).toBeLessThan(200)
+  })
+
   test('with "/v1" twice it says what is meant', async () => {
     const { get } = await serveApi(answering())
     const error = await expectError(await get('/v1/v1/models'), 404, 'unknown_url')
@@ -96,13 +102,16 @@ describe('paths', () => {
 })
 
 describe('media types', () => {
-  test.each(['application/json', 'Application/JSON; charset=utf-8', 'application/json;charset="UTF-8"', 'application/json ; x=y'])(
-    '%s is taken',
-    async type => {
-      const { post } = await serveApi(answering())
-      expect((await post('/v1/chat/completions', question, { 'content-type': type })).status).toBe(200)
-    },
-  )
+  test.each([
+    'application/json',
+    'Application/JSON; charset=utf-8',
+    'application/json;charset="UTF-8"',
+    'application/json; charset=utf8',
+    'application/json ; x=y',
+  ])('%s is taken', async type => {
+    const { post } = await serveApi(answering())
+    expect((await post('/v1/chat/completions', question, { 'content-type': type })).status).toBe(200)
+  })
 
   test.each([
     'text/plain',
@@ -118,14 +127,18 @@ describe('media types', () => {
 
   test('another charset than UTF-8 is a 415, for the bytes would be read wrongly', async () => {
     const { post } = await serveApi(answering())
-    const response = await post('/v1/chat/completions', question, { 'content-type': 'application/json; charset=iso-8859-1' })
-    await expectError(response, 415, 'unsupported_media_type')
+    for (const parameters of ['charset=iso-8859-1', 'x=y; Charset = "UTF-16"']) {
+      const response = await post('/v1/chat/completions', question, { 'content-type': `application/json; ${parameters}` })
+      await expectError(response, 415, 'unsupported_media_type')
+    }
   })
 
   test.each([
     ['content-type', 'content-type: application/json\r\ncontent-type: text/plain\r\n'],
     ['authorization', 'content-type: application/json\r\nauthorization: Bearer sk-other\r\n'],
     ['idempotency-key', 'content-type: application/json\r\nidempotency-key: a\r\nidempotency-key: b\r\n'],
+    ['content-encoding', 'content-type: application/json\r\ncontent-encoding: identity\r\ncontent-encoding: identity\r\n'],
+    ['content-type, in other letters,', 'content-type: application/json\r\nContent-Type: text/plain\r\n'],
   ])('two headers %s are a 400: two readers would see two things', async (_, headers) => {
     const run = vi.fn(answering())
     const { raw } = await serveApi(run)
@@ -252,6 +265,11 @@ describe('what Node refuses', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 /)
     expect(answer).toContain('"type":"invalid_request_error"')
     expect(answer).toMatch(/x-request-id: req_/)
+  })
+
+  test('a client of HTTP/1.0 needs no host', async () => {
+    const { raw } = await serveApi(answering())
+    expect(await raw('GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /)
   })
 
   test('an absolute URL is read as its path, whatever host it names', async () => {

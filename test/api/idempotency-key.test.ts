@@ -11,6 +11,7 @@ describe('an idempotency key', () => {
     ['too long', 'x'.repeat(256)],
     ['two words, as two headers come', 'a, b'],
     ['with a control character', 'a\u0001'],
+    ['with the delete character', 'a\u007f'],
     ['beyond ASCII', 'é'],
     ['with a line end', 'a\n'],
   ])('%s is refused', (_, header) => {
@@ -68,6 +69,15 @@ describe('what tells requests apart', () => {
     expect(await form('----other-boundary-1234')).toBe(same)
     expect(await form('AaB03x', 'hello', true)).toBe(same)
     expect(await form('AaB03x', 'hallo')).not.toBe(same)
+    const body = (end: string) => Buffer.from(`a--xx--${end}`)
+    const cased = { contentType: 'Multipart/Form-Data; Boundary=xx', body: body('1') }
+    const plain = { contentType: 'multipart/form-data; boundary=xx', body: body('1') }
+    expect(await of(cased)).toBe(await of(plain))
+    expect(await of({ ...plain, body: body('2') })).not.toBe(await of(plain))
+  })
+
+  test('of a form without a part is not that of the same bytes as they are', async () => {
+    expect(await of({ contentType: 'multipart/form-data; boundary=xx' })).not.toBe(await of())
   })
 
   test('of a form keeps its parts apart', async () => {

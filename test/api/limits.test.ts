@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
 import { ApiError, WorkerReportedError } from '../../src/api/errors.ts'
 import { LedgerError } from '../../src/ledger/index.ts'
+import { answerHeaders } from '../../src/openai/answers/index.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { answering, question, type Run, receipt, serveApi } from './support/serve-api.ts'
 
@@ -222,8 +223,10 @@ describe('CORS', () => {
     const answered = await post('/v1/chat/completions', question, { origin: page })
     expect(answered.status).toBe(200)
     expect(answered.headers.get('access-control-allow-origin')).toBe(page)
-    for (const name of ['x-request-id', 'x-chrysalis-receipt', 'x-ratelimit-remaining-tokens', 'retry-after-ms'])
-      expect(answered.headers.get('access-control-expose-headers')!.split(',')).toContain(name)
+    const others = ['openai-processing-ms', 'server-timing', 'x-chrysalis-idempotent-replay']
+    expect(answered.headers.get('access-control-expose-headers')!.split(',')).toEqual(
+      expect.arrayContaining([...Object.keys(answerHeaders), ...others]),
+    )
     expect(answered.headers.get('access-control-allow-credentials')).toBeNull()
   })
 

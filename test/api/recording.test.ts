@@ -90,6 +90,39 @@ describe('followers', () => {
   })
 })
 
+test('an answer ends once: what was cut is never made whole, nor what was whole cut', () => {
+  for (const [first, then, ended] of [
+    ['cut', 'end', 'cut'],
+    ['end', 'cut', 'whole'],
+  ] as const) {
+    start(100_000)
+    const sink = follow(true)
+    recording.head(200, {})
+    for (const text of 'ab') recording.write(bytes(text))
+    recording[first]()
+    recording[then]()
+    for (const _ of 'abc') sink.drain()
+    expect(sink).toMatchObject({ text: 'ab', ended })
+  }
+})
+
+test('a follower that has gone without a word yet is sent no head', () => {
+  const sink = follow()
+  sink.gone = true
+  recording.head(200, {})
+  expect(sink.begun).toBe(false)
+})
+
+test('what is written behind the end goes nowhere and takes no room', () => {
+  const sink = follow()
+  recording.head(200, {})
+  recording.end(bytes('all'))
+  const before = left
+  expect(recording.write(bytes('more'))).toBe(true)
+  expect(left).toBe(before)
+  expect([sink.text, follow().text]).toEqual(['all', 'all'])
+})
+
 describe('when every follower has left', () => {
   test('the maker goes on, is told when the time is over, and nobody can join any more', async () => {
     const sink = follow(true)
@@ -134,6 +167,25 @@ describe('when every follower has left', () => {
     expect(recording).toMatchObject({ gone: false, kept: true })
   })
 
+  test('before the end has reached them, the maker hears nothing more', async () => {
+    const sink = follow(true)
+    recording.head(200, {})
+    recording.write(bytes('a'))
+    recording.end(bytes('b'))
+    sink.leave()
+    sink.drain()
+    await clock.advance(60_000)
+    expect(sink.text).toBe('a')
+    expect(events).toEqual([])
+  })
+
+  test('and it is kept no longer, nobody is waited for', async () => {
+    follow().leave()
+    recording.discard()
+    await clock.advance(60_000)
+    expect(events).toEqual(['drain'])
+  })
+
   test('an answer that ends meanwhile stays too', async () => {
     follow().leave()
     recording.head(200, {})
@@ -170,6 +222,25 @@ describe('without room', () => {
     slow.leave()
     expect(events).toEqual(['drain'])
     expect(recording.write(bytes('d'))).toBe(true)
+  })
+
+  test('the maker goes on only when the last that was behind is there', () => {
+    const [one, two] = [follow(true), follow(true)]
+    recording.head(200, {})
+    for (const text of ['a', 'b', 'c']) recording.write(bytes(text))
+    for (const _ of 'abc') one.drain()
+    expect(one.text).toBe('abc')
+    expect(events).toEqual([])
+    for (const _ of 'abc') two.drain()
+    expect(events).toContain('drain')
+  })
+
+  test('and with its last follower the maker is told at once too', () => {
+    const sink = follow()
+    recording.head(200, {})
+    for (const text of ['a', 'b', 'c']) recording.write(bytes(text))
+    sink.leave()
+    expect(events).toEqual(['gone'])
   })
 
   test('and without a follower the maker is told at once', () => {

@@ -183,6 +183,21 @@ describe('memory', () => {
     second.finish()
     expect(await Promise.all([next, joined])).toEqual(['ran', 'replayed'])
     expect(third.sink.text).toBe('answer')
+    await clock.advance(10 * minute)
+    expect(replays.size).toEqual({ bytes: 0, requests: 0 })
+  })
+
+  test('is never taken from an answer that is being made', async () => {
+    const first = pausedRun()
+    const running = replays.serve(named('a'), first.run)
+    const large = named('b')
+    await replays.serve(large, answering('x'.repeat(30_000)))
+    expect(large.sink).toMatchObject({ ended: 'whole' })
+    const again = named('a')
+    const joined = replays.serve(again, answering('anew'))
+    first.finish()
+    expect(await Promise.all([running, joined])).toEqual(['ran', 'replayed'])
+    expect(again.sink.text).toBe('answer')
   })
 
   test('is free again when everything has expired', async () => {
