@@ -132,6 +132,7 @@ class Exchange implements EngineCall, Dispatcher.DispatchHandler {
   #status = 0
   #size = 0
   #errorBody: Buffer[] = []
+  #gathered: Buffer[] = []
 
   constructor(sink: EngineSink, clock: Clock, limits: EngineLimits, dispatch: (handler: Dispatcher.DispatchHandler) => void) {
     this.#sink = sink
@@ -194,7 +195,7 @@ class Exchange implements EngineCall, Dispatcher.DispatchHandler {
     if (status === 200) this.#guard(() => this.#sink.head(mediaType(headers['content-type'])))
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#done) return
     this.#size += chunk.length
     if (this.#released) {
@@ -208,17 +209,30 @@ class Exchange implements EngineCall, Dispatcher.DispatchHandler {
       return
     }
     if (this.#size > this.#limits.answerBytes) {
+      this.#deliver()
       this.#fail(new AgentError('engine-garbage', `the answer of the engine is larger than ${this.#limits.answerBytes} bytes`))
       return
     }
+    if (this.#gathered.push(chunk) === 1) queueMicrotask(() => this.#deliver())
+  }
+
+  /**
+   * Passes on what has come in one read as one piece, however many the engine made of it: a frame for each of thousands would
+   * keep the loop from hearing that the caller has gone. Nothing waits for it, because a microtask runs before the next read.
+   */
+  #deliver(): void {
+    const pieces = this.#gathered
+    this.#gathered = []
+    if (pieces.length === 0 || this.#done || this.#released) return
     this.#guard(() => {
-      if (this.#sink.data(chunk) || this.#done) return
+      if (this.#sink.data(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)) || this.#done) return
       this.#paused = true
-      controller.pause()
+      this.#controller?.pause()
     })
   }
 
   onResponseEnd(): void {
+    this.#deliver()
     if (this.#done) return
     if (!this.#released) {
       if (this.#status !== 200) this.#refused()
@@ -228,6 +242,7 @@ class Exchange implements EngineCall, Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#deliver()
     if (this.#done) return
     if (this.#released) {
       this.#settle()

@@ -41,13 +41,15 @@ async function client(script: (socket: Socket, count: number) => void, changed: 
 interface Heard {
   head?: string
   text: string
+  /** How many times the sink was given something. */
+  pieces: number
   ended: boolean
   error?: AgentError
 }
 
 function ask(engine: EngineClient): Promise<Heard> {
   return new Promise(resolve => {
-    const heard: Heard = { text: '', ended: false }
+    const heard: Heard = { text: '', pieces: 0, ended: false }
     engine.post(
       '/v1/chat/completions',
       { contentType: 'application/json', bytes: Buffer.from('{}') },
@@ -57,6 +59,7 @@ function ask(engine: EngineClient): Promise<Heard> {
         },
         data: chunk => {
           heard.text += chunk.toString()
+          heard.pieces += 1
           return true
         },
         end: () => resolve({ ...heard, ended: true }),
@@ -72,7 +75,34 @@ const answer = (body: string, head = '') =>
 describe('the engine client', () => {
   test('passes an answer on', async () => {
     const engine = await client(socket => socket.write(answer('{"a":1}')))
-    expect(await ask(engine)).toEqual({ head: 'application/json', text: '{"a":1}', ended: true })
+    expect(await ask(engine)).toEqual({ head: 'application/json', text: '{"a":1}', pieces: 1, ended: true })
+  })
+
+  describe('what comes in one read', () => {
+    const head = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
+    const chunks = Array.from({ length: 1_000 }, (_, index) => `3\r\n${String(index).padStart(3, '0')}\r\n`).join('')
+    const text = Array.from({ length: 1_000 }, (_, index) => String(index).padStart(3, '0')).join('')
+
+    test('is passed on as one piece, however many the engine made of it', async () => {
+      const heard = await ask(await client(socket => socket.write(`${head}${chunks}0\r\n\r\n`)))
+      expect(heard).toMatchObject({ text, ended: true })
+      // A read may be cut anywhere on its way.
+      expect(heard.pieces).toBeLessThan(10)
+    })
+
+    test('is passed on at once, with the answer still open', async () => {
+      const heard = await ask(await client(socket => socket.write(`${head}${chunks}`)))
+      expect(heard).toMatchObject({ text, ended: false, error: { code: 'engine-timeout' } })
+    })
+
+    test.each([
+      ['garbage', 'oops\r\n', {}, 'engine-garbage'],
+      ['more than an answer may have', `${chunks}0\r\n\r\n`, { answerBytes: 3_500 }, 'engine-garbage'],
+    ])('is passed on before %s in the same read', async (_, more, changed, code) => {
+      const heard = await ask(await client(socket => socket.write(`${head}${chunks}${more}`), changed))
+      expect(heard.text.startsWith(text)).toBe(true)
+      expect(heard.error?.code).toBe(code)
+    })
   })
 
   test('asks once more when a kept connection turns out to be closed', async () => {

@@ -51,6 +51,15 @@ describe('a caller who goes away', () => {
     expect((await deployment.idle()).reserved).toBe(0n)
   })
 
+  test('is noticed by an engine that floods the line with tiny pieces, before it has made many more', async () => {
+    const before = engine.requests.length
+    const times = await leave({ deployment, engine, request: sample('/v1/audio/speech', true), when: 'in a flood', count: 20 })
+    expect(median(times)).toBeLessThan(250)
+    // It is about as many as it had made by then; with a frame for each piece it was tens of thousands more.
+    expect(median(engine.requests.slice(before).map(request => request.made))).toBeLessThan(20_000)
+    expect((await deployment.idle()).reserved).toBe(0n)
+  })
+
   test.each(sampleRequests)('is noticed at $path (stream: $stream), before the answer and within it', async request => {
     for (const when of ['before', 'within'] as const) {
       const times = await leave({ deployment, engine, request, when, count: 5 })
