@@ -1,5 +1,11 @@
 /** The edges of HTTP: methods, paths, media types, headers and bytes that no good client sends, over a real socket. */
+import { EventEmitter, once } from 'node:events'
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { connect, Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { describe, expect, test, vi } from 'vitest'
+import { answerClientErrors } from '../../src/api/index.ts'
 import { answering, apiKey, question, serveApi } from './support/serve-api.ts'
 
 const id = /^req_[0-9a-f]{24}$/
@@ -281,6 +287,40 @@ describe('what Node refuses', () => {
     const { raw } = await serveApi(answering())
     const answer = await raw(`GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nBREW / HTTP/1.1\r\n\r\n`)
     expect(answer).not.toMatch(/^HTTP\/1\.1 400/)
+  })
+
+  test.each([
+    ['a request whose headers do not arrive in time', 'ERR_HTTP_REQUEST_TIMEOUT', 408, 'request_timeout'],
+    ['a body with endless chunk extensions', 'HPE_CHUNK_EXTENSIONS_OVERFLOW', 413, 'request_too_large'],
+  ])('%s (%s) is a %d', async (_, problem, status, code) => {
+    const server = new EventEmitter()
+    answerClientErrors(server)
+    const socket = new PassThrough()
+    server.emit('clientError', Object.assign(new Error('x'), { code: problem }), socket)
+    const answer = await text(socket)
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [A-Z]`))
+    expect(answer).toContain(`"code":"${code}"`)
+  })
+
+  test('a bad request behind one that was answered is told so', async () => {
+    const { origin } = await serveApi(answering())
+    const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n')
+    await once(socket, 'data')
+    socket.write('BREW / HTTP/1.1\r\n\r\n')
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /)
+  })
+
+  test('a fault in what is still sent adds nothing to an answer that is on its way', () => {
+    const server = new EventEmitter()
+    answerClientErrors(server)
+    const socket = new Socket()
+    const incoming = new IncomingMessage(socket)
+    const outgoing = new ServerResponse(incoming)
+    server.emit('request', incoming, outgoing)
+    outgoing.writeHead(200)
+    server.emit('clientError', new Error('no chunk'), socket)
+    expect(socket.destroyed).toBe(true)
   })
 
   test('a body whose chunks are no chunks is a 400', async () => {

@@ -128,6 +128,19 @@ describe('an Idempotency-Key', () => {
     expect(second.headers.get('x-request-id')).not.toBe(first.headers.get('x-request-id'))
   })
 
+  test('never makes one caller’s id or limits another’s, whatever the head of an answer says', async () => {
+    const run: Run = async (request, answer) => {
+      const foreign = { 'x-request-id': 'req_000000000000000000000000', 'x-ratelimit-limit-requests': '1' }
+      answer.begin({ status: 400, contentType: 'application/json', headers: foreign })
+      answer.write(Buffer.from(JSON.stringify({ error: { message: 'x', type: 'invalid_request_error', param: null, code: null } })))
+      request.charged(receipt)
+      answer.finish()
+    }
+    const { headers } = await (await serveApi(run, { keyLimits: limited })).post('/v1/chat/completions', question, key)
+    expect(headers.get('x-request-id')).not.toBe('req_000000000000000000000000')
+    expect(headers.get('x-ratelimit-limit-requests')).toBe('2')
+  })
+
   test('takes a request for an answer that is there, and no tokens', async () => {
     const clock = new ManualClock(1_800_000_000_000)
     const { post } = await serveApi(answering(), { clock, keyLimits: { ...limited, requestsPerMinute: 10 } })

@@ -195,6 +195,17 @@ describe('over any history', () => {
     )
   })
 
+  test('who waits as long as a refusal says is let in, and no millisecond before, where a token takes no whole number of them', () => {
+    for (const perMinute of [7, 700, 59_999, 60_001, 1_000_003]) {
+      const limiter = new RateLimiter({ limits: { ...limits, tokensPerMinute: perMinute } })
+      const admission = admitted(limiter.admit('k', start))
+      expect(admission.takeTokens(perMinute, start)).toBeUndefined()
+      const { retryAfterMs } = admission.takeTokens(1, start)!
+      expect(admission.takeTokens(1, start + retryAfterMs! - 1)).toBeDefined()
+      expect(admission.takeTokens(1, start + retryAfterMs!)).toBeUndefined()
+    }
+  })
+
   test('requests that are all given back leave the buckets as they would have been', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), steps => {
