@@ -27,6 +27,7 @@ import { canonicalPath, refuseOtherMethods, unknownUrl } from './paths.ts'
 import { retryAfter } from './rate-limit-headers.ts'
 import { type KeyLimits, RateLimiter } from './rate-limiter.ts'
 import { receipt } from './receipts.ts'
+import { description, reference } from './reference.ts'
 import { Replays, type ReplaysOptions } from './replays.ts'
 import { RequestReader } from './request-reader.ts'
 
@@ -69,6 +70,8 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   app.get('/healthz', healthz)
   app.get('/readyz', readyz(options.health))
   app.get('/metrics', metricsPage(options.metrics))
+  app.get('/openapi.json', description)
+  app.get('/reference', reference)
 
   const limiter = new RateLimiter({ limits: options.keyLimits })
   const paid = {

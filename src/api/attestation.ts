@@ -1,4 +1,5 @@
 import type { Handler } from 'hono'
+import { evidenceQuery } from '../openai/index.ts'
 import type { ApiEnv } from './env.ts'
 import { ApiError } from './errors.ts'
 
@@ -13,15 +14,20 @@ export interface EvidenceSource {
 /** `GET /v1/attestation?nonce=…` with `worker=ID`, or with `model=M&skip=n`. Without either it would be the proxy's own evidence, which it has only inside a TD. */
 export function attestation(source: EvidenceSource): Handler<ApiEnv> {
   return async c => {
-    const { worker, model, skip = '0', nonce = '' } = c.req.query()
+    const query = c.req.query()
+    const { worker, model } = query
     if (worker === undefined && model === undefined)
       throw new ApiError(
         'not_found',
         'This proxy does not run inside a TD, so it has no evidence of its own. Ask for a worker: ?worker=ID&nonce=HEX.',
       )
-    if (!/^[0-9a-f]{64}$/.test(nonce))
-      throw new ApiError('invalid_request', 'nonce must be 32 bytes of your own randomness in 64 lowercase hex digits.', { param: 'nonce' })
-    if (!/^[0-9]{1,4}$/.test(skip)) throw new ApiError('invalid_request', 'skip must be a small whole number.', { param: 'skip' })
+    const parsed = evidenceQuery.safeParse(query)
+    if (!parsed.success) {
+      const { path, message } = parsed.error.issues[0]!
+      const param = String(path[0])
+      throw new ApiError('invalid_request', `${param} ${message}.`, { param })
+    }
+    const { nonce, skip = '0' } = parsed.data
     const id = worker ?? source.nthFor(model!, Number(skip))
     const document = id === undefined ? undefined : source.fromWorker(id, Buffer.from(nonce, 'hex'))
     if (!document) throw new ApiError('not_found', 'There is no such worker.', { param: worker === undefined ? 'model' : 'worker' })

@@ -1,6 +1,7 @@
 /** Opening an account without a human in between: terms for a channel, then an API key for a signed authorization on it. */
 import type { Handler } from 'hono'
-import { z } from 'zod'
+import type { z } from 'zod'
+import { channelRequest, keyRequest } from '../openai/index.ts'
 import type { ApiEnv } from './env.ts'
 import { ApiError } from './errors.ts'
 
@@ -28,34 +29,14 @@ export interface ChannelDesk {
   createKey(request: KeyRequest): Promise<{ api_key: string; channel: string }>
 }
 
-const hex32 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 32 bytes in lowercase hex')
-const amount = z.string().regex(/^(0|[1-9][0-9]{0,18})$/, 'must be nanoTON as a string of decimal digits')
-const salt = z
-  .string()
-  .regex(/^(0|[1-9][0-9]{0,19})$/, { error: 'must be an unsigned 64-bit number in decimal digits', abort: true })
-  .refine(text => BigInt(text) < 1n << 64n, 'must be an unsigned 64-bit number')
-const proposalSchema = z.strictObject({ payer: z.string().max(128), payer_key: hex32 })
-const keySchema = z.strictObject({
-  terms: z.strictObject({
-    payer: z.string().max(128),
-    payee: z.string().max(128),
-    challenge_period: z.int().min(0),
-    open_until: z.int().min(0),
-    salt,
-  }),
-  payer_key: hex32,
-  ceiling: amount,
-  signature: z.string().regex(/^[0-9a-f]{128}$/, 'must be 64 bytes in lowercase hex'),
-})
-
 /** `POST /v1/channels`: terms for a new channel between this proxy and the payer. Nothing is stored: the payer brings the terms back. */
 export function proposeChannel(desk: ChannelDesk): Handler<ApiEnv> {
-  return async c => c.json(desk.propose(await parse(c.req, proposalSchema)), 201)
+  return async c => c.json(desk.propose(await parse(c.req, channelRequest)), 201)
 }
 
 /** `POST /v1/channels/keys`: an API key that spends under a signed ceiling. */
 export function createKey(desk: ChannelDesk): Handler<ApiEnv> {
-  return async c => c.json(await desk.createKey(await parse(c.req, keySchema)), 201)
+  return async c => c.json(await desk.createKey(await parse(c.req, keyRequest)), 201)
 }
 
 async function parse<Schema extends z.ZodType>(request: { text(): Promise<string> }, schema: Schema): Promise<z.output<Schema>> {

@@ -4,46 +4,11 @@
  */
 import { LedgerError } from '../ledger/index.ts'
 import { CodedError } from '../lib/coded-error.ts'
-import { RequestError } from '../openai/index.ts'
+import { type ErrorCode, errorKinds, RequestError } from '../openai/index.ts'
 import { SettlementError } from '../settlement/index.ts'
 
-/**
- * What a caller is told.
- *
- * - 400 `invalid_request_error`: **fix the request**; `param` names the member.
- * - 401 `invalid_api_key`: **fix the key**.
- * - 402 `insufficient_quota`: **top up**; never retried by itself.
- * - 404 `model_not_found`, `unknown_url`, `not_found`; 405 `method_not_allowed`; 413 `request_too_large`; 415 `unsupported_media_type`: **fix the request**.
- * - 409 `idempotency_key_expired`: this key was charged and its answer is not kept any more. **Take a new key** and pay again, or leave it.
- * - 422 `idempotency_key_reused`: **fix the request**: a key names one request.
- * - 408 `request_timeout`: **send it faster**. 431 `headers_too_large`: **fix the request**.
- * - 429 `rate_limit_exceeded`: **retry** after `retry-after-ms`.
- * - 502 `worker_failed`, `engine_failed`; 503 `no_attested_worker`, `ledger_unavailable`, `shutting_down`, `overloaded`: **retry**.
- * - 500 `internal_error`: **report** with the request id.
- */
-export type ApiErrorCode =
-  | 'invalid_request'
-  | 'invalid_api_key'
-  | 'insufficient_quota'
-  | 'model_not_found'
-  | 'unknown_url'
-  | 'not_found'
-  | 'method_not_allowed'
-  | 'request_too_large'
-  | 'unsupported_media_type'
-  | 'idempotency_key_expired'
-  | 'idempotency_key_reused'
-  | 'request_timeout'
-  | 'headers_too_large'
-  | 'rate_limit_exceeded'
-  | 'no_attested_worker'
-  | 'worker_failed'
-  | 'engine_failed'
-  | 'ledger_unavailable'
-  | 'chain_unavailable'
-  | 'shutting_down'
-  | 'overloaded'
-  | 'internal_error'
+/** What a caller is told; src/openai/error-codes.ts says what each means and what to do. */
+export type ApiErrorCode = ErrorCode
 
 /** OpenAI's error object. */
 export interface ErrorObject {
@@ -51,32 +16,6 @@ export interface ErrorObject {
   readonly type: string
   readonly param: string | null
   readonly code: string | null
-}
-
-const kinds: Record<ApiErrorCode, { status: number; type: string }> = {
-  invalid_request: { status: 400, type: 'invalid_request_error' },
-  invalid_api_key: { status: 401, type: 'invalid_request_error' },
-  insufficient_quota: { status: 402, type: 'insufficient_quota' },
-  model_not_found: { status: 404, type: 'invalid_request_error' },
-  unknown_url: { status: 404, type: 'invalid_request_error' },
-  not_found: { status: 404, type: 'invalid_request_error' },
-  method_not_allowed: { status: 405, type: 'invalid_request_error' },
-  request_too_large: { status: 413, type: 'invalid_request_error' },
-  unsupported_media_type: { status: 415, type: 'invalid_request_error' },
-  idempotency_key_expired: { status: 409, type: 'invalid_request_error' },
-  // 422 as in the IETF draft "The Idempotency-Key HTTP Header Field"; OpenAI's clients do not retry it, as they would a 409.
-  idempotency_key_reused: { status: 422, type: 'invalid_request_error' },
-  request_timeout: { status: 408, type: 'invalid_request_error' },
-  headers_too_large: { status: 431, type: 'invalid_request_error' },
-  rate_limit_exceeded: { status: 429, type: 'rate_limit_error' },
-  no_attested_worker: { status: 503, type: 'server_error' },
-  worker_failed: { status: 502, type: 'server_error' },
-  engine_failed: { status: 502, type: 'server_error' },
-  ledger_unavailable: { status: 503, type: 'server_error' },
-  chain_unavailable: { status: 503, type: 'server_error' },
-  shutting_down: { status: 503, type: 'server_error' },
-  overloaded: { status: 503, type: 'server_error' },
-  internal_error: { status: 500, type: 'server_error' },
 }
 
 /** What asking again cannot change, though the status alone would have a client try. */
@@ -90,7 +29,7 @@ export class ApiError extends CodedError<ApiErrorCode> {
   /** `param` names the member at fault; `headers` are added to the answer. The message never repeats what the caller sent beyond names. */
   constructor(code: ApiErrorCode, message: string, options: ErrorOptions & { param?: string; headers?: Record<string, string> } = {}) {
     super(code, message, options)
-    const { status, type } = kinds[code]
+    const { status, type } = errorKinds[code]
     this.status = status
     this.body = { error: { message, type, param: options.param ?? null, code: code === 'invalid_request' ? null : code } }
     this.headers = { ...(final.has(code) ? { 'x-should-retry': 'false' } : {}), ...inSeconds(options.headers), ...options.headers }

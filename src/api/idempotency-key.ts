@@ -1,6 +1,7 @@
 /** `Idempotency-Key`: the form it must have, the name under which its use is remembered, and what tells one request from another. */
 import { createHash, createHmac, type Hash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
+import { idempotencyKey } from '../openai/index.ts'
 import { ApiError } from './errors.ts'
 
 /** How much is hashed at once: about a millisecond. */
@@ -10,7 +11,7 @@ const mostParts = 1_000
 
 /** The `Idempotency-Key` of a request, 1 to 255 visible ASCII characters; undefined where there is none. Throws `invalid_request`. */
 export function parseIdempotencyKey(header: string | undefined): string | undefined {
-  if (header === undefined || /^[\x21-\x7e]{1,255}$/.test(header)) return header
+  if (header === undefined || idempotencyKey.safeParse(header).success) return header
   throw new ApiError('invalid_request', 'Idempotency-Key must be 1 to 255 visible ASCII characters, and be sent once.')
 }
 
@@ -18,8 +19,8 @@ export function parseIdempotencyKey(header: string | undefined): string | undefi
  * The name under which the use of an idempotency key is remembered: a digest that only the owner of `apiKey` can make or
  * guess, so that a stolen ledger shows nothing of what callers name their requests. Hex, 64 characters.
  */
-export function onceName(owner: { apiKey: string; channel: string }, idempotencyKey: string): string {
-  return createHmac('sha256', owner.apiKey).update(`chrysalis idempotency v1\0${owner.channel}\0${idempotencyKey}`).digest('hex')
+export function onceName(owner: { apiKey: string; channel: string }, key: string): string {
+  return createHmac('sha256', owner.apiKey).update(`chrysalis idempotency v1\0${owner.channel}\0${key}`).digest('hex')
 }
 
 /**

@@ -1,19 +1,18 @@
-import { chatCompletions } from './chat-completions.ts'
-import { completions } from './completions.ts'
-import { embeddings } from './embeddings.ts'
-import type { Endpoint } from './endpoint.ts'
-import { images } from './images.ts'
-import { moderations } from './moderations.ts'
-import { rerank } from './rerank.ts'
-import { responses } from './responses.ts'
-import { speech } from './speech.ts'
-import { transcriptions } from './transcriptions.ts'
-
+export { openApiDocument } from './document/document.ts'
+export type {
+  Answer,
+  DescribedOperation,
+  Media as DescribedMedia,
+  OpenApiDocument,
+  Parameter,
+  Reference,
+  Schema,
+} from './document/types.ts'
 export type { Endpoint, Facts, MediaType, OtherUnit } from './endpoint.ts'
+export { endpoints } from './endpoints.ts'
+export { type ErrorCode, type ErrorKind, errorKinds } from './error-codes.ts'
 export { RequestError, type RequestErrorCode } from './errors.ts'
+export { type Operation, operations } from './operations.ts'
+export { channelRequest, evidenceQuery, keyRequest } from './own-requests.ts'
 export { type Body, isLargeRequest, type ReadRequest, readRequest, requireMediaType } from './read-request.ts'
-
-const all = [chatCompletions, completions, embeddings, responses, images, speech, transcriptions, moderations, rerank]
-
-/** The endpoints that can be served, by path. */
-export const endpoints: ReadonlyMap<string, Endpoint> = new Map(all.map(endpoint => [endpoint.path, endpoint]))
+export { idempotencyKey } from './request-headers.ts'

@@ -42,6 +42,7 @@ function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
     id: 'org/a model',
     contextLength: 8,
     weights: null,
+    endpoints: ['/v1/chat/completions'],
     price: { prompt: '1', cached: '1', completion: '2', reasoning: '2' },
   }
   const options = {
@@ -115,6 +116,7 @@ describe('models', () => {
           owned_by: 'chrysalis',
           context_length: 8,
           weights_digest: null,
+          endpoints: ['/v1/chat/completions'],
           price: { prompt: '1', cached: '1', completion: '2', reasoning: '2' },
         },
       ],

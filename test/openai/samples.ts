@@ -259,7 +259,16 @@ const media: Sample[] = [
 const rid = 'AAAAAAAAAAAAAAAAAAAAAA'
 const hex32 = 'ab'.repeat(32)
 const price = { prompt: '1', cached: '1', completion: '2', reasoning: '2' }
-const served = { id: 'm', object: 'model', created: 0, owned_by: 'chrysalis', context_length: 8, weights_digest: null, price }
+const served = {
+  id: 'm',
+  object: 'model',
+  created: 0,
+  owned_by: 'chrysalis',
+  context_length: 8,
+  endpoints: ['/v1/embeddings'],
+  weights_digest: null,
+  price,
+}
 const terms = { payer: 'EQ', payee: 'EQ', challenge_period: 60, open_until: 1, salt: '18446744073709551615' }
 const amountsOf = (...members: string[]) => Object.fromEntries(members.map(member => [member, '5']))
 const amounts = ['deposited', 'authorised', 'settled', 'spent', 'reserved', 'available']
@@ -305,6 +314,12 @@ const own: Sample[] = [
     fixed: ['terms.salt', 'payer_key', 'payee_key', 'minimum_deposit'],
   },
   { name: 'a new key', schema: answers.keyCreated, least: { api_key: 'sk', channel: 'EQ' }, fixed: [] },
+  {
+    name: 'a description',
+    schema: answers.description,
+    least: { openapi: '3.1.1', info: { title: 't', version: '1' }, paths: {}, components: { schemas: {} } },
+    fixed: ['openapi'],
+  },
   { name: 'alive', schema: answers.alive, least: { status: 'ok' }, fixed: ['status'] },
   { name: 'ready', schema: answers.ready, least: { status: 'ready' }, fixed: ['status'] },
   { name: 'not ready', schema: answers.notReady, least: { status: 'not ready', obstacles: ['x'] }, fixed: ['status'] },

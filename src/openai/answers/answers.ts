@@ -6,6 +6,7 @@ import type { z } from 'zod'
 import { account, alive, channelProposal, evidence, keyCreated, notReady, ready, receipt } from './account.ts'
 import { chatCompletion, chatCompletionChunk } from './chat-completions.ts'
 import { completion, completionChunk } from './completions.ts'
+import { description } from './description.ts'
 import { embeddingList } from './embeddings.ts'
 import { errorBody } from './error.ts'
 import { imageList } from './images.ts'
@@ -97,6 +98,8 @@ export const answers: readonly AnswerDescription[] = [
   answer('GET', '/readyz', whole(ready)),
   answer('GET', '/readyz', whole(notReady), 503),
   answer('GET', '/metrics', { 'text/plain': { kind: 'text' } }),
+  answer('GET', '/openapi.json', whole(description)),
+  answer('GET', '/reference', { 'text/html': { kind: 'text' } }),
 ]
 
 function answer(method: AnswerDescription['method'], path: string, media: AnswerDescription['media'], status = 200): AnswerDescription {

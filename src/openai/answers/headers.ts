@@ -21,10 +21,12 @@ const header = (on: HeaderDescription['on'], schema: z.ZodType<string>, descript
 /** By name in lower case. */
 export const answerHeaders: Readonly<Record<string, HeaderDescription>> = {
   'x-request-id': header('every', z.string().regex(/^req_[0-9a-f]{24}$/), 'Name it when you report a problem.'),
+  'openai-processing-ms': header('every', digits, 'From the head of the request to that of the answer.'),
   'x-chrysalis-tee': header('every', z.enum(['tdx', 'simulated']), '`simulated` where evidence proves nothing about hardware.'),
   'x-chrysalis-receipt': header('charged', z.string().regex(/^[A-Za-z0-9_-]{22}$/), 'Id of the receipt: `GET /v1/receipts/{rid}`.'),
   'x-chrysalis-worker': header('charged', z.string().regex(/^[A-Za-z0-9._-]{1,64}$/), 'The worker that answered.'),
   'x-chrysalis-evidence': header('charged', z.string().regex(/^[0-9a-f]{64}$/), 'Digest of the keyset that the request was sealed to.'),
+  'x-chrysalis-idempotent-replay': header('charged', z.literal('true'), 'The answer of the first request with this Idempotency-Key.'),
   'x-ratelimit-limit-requests': header('limited', digits, 'Requests that the key may send in a minute.'),
   'x-ratelimit-limit-tokens': header('limited', digits, 'Tokens that the key may use in a minute.'),
   'x-ratelimit-remaining-requests': header('limited', digits, 'Requests left.'),

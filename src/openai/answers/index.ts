@@ -2,6 +2,7 @@ export { account, alive, channelProposal, evidence, keyCreated, notReady, ready,
 export { type AnswerDescription, type AnswerForm, answers, type EventsForm, errorForm, type JsonForm, type OpaqueForm } from './answers.ts'
 export { chatCompletion, chatCompletionChunk } from './chat-completions.ts'
 export { completion, completionChunk } from './completions.ts'
+export { description } from './description.ts'
 export { embeddingList } from './embeddings.ts'
 export { errorBody, errorObject } from './error.ts'
 export { answerHeaders, type HeaderDescription } from './headers.ts'

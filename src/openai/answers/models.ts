@@ -29,6 +29,7 @@ export const model = named(
     owned_by: z.string(),
     context_length: count.describe('Tokens of prompt and answer together.'),
     weights_digest: digest.nullable().describe('SHA-256 of the weights, as the worker’s evidence has it; null where it has none.'),
+    endpoints: z.array(z.string()).describe('Paths that it is served and sold at.'),
     price,
   }),
 )

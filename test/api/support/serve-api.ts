@@ -37,6 +37,11 @@ export function answering(): Run {
   }
 }
 
+const proposal = {
+  terms: { payer: 'EQ', payee: 'EQ', challenge_period: 60, open_until: 1, salt: '0' },
+  ...{ payer_key: 'ab'.repeat(32), payee_key: 'cd'.repeat(32), address: 'EQ', chain: -239, minimum_deposit: '5' },
+}
+
 /** Ten tokens for one nanoTON. */
 export const receipt = {
   rid,
@@ -55,8 +60,8 @@ export const receipt = {
   ended: 0,
 } as const
 
-/** Serves the API until the test ends. */
-export async function serveApi(run: Run, changes: Partial<Record<keyof Options, unknown>> = {}) {
+/** The API, with everything behind it played. */
+export function fakeApi(run: Run, changes: Partial<Record<keyof Options, unknown>> = {}): ReturnType<typeof createApi> {
   const ledger = { findKey: (hash: string) => (hash === hashApiKey(apiKey) ? { hash, channel: 'EQA', createdAt: 1 } : undefined) }
   const options = {
     ledger,
@@ -66,10 +71,11 @@ export async function serveApi(run: Run, changes: Partial<Record<keyof Options, 
         id,
         contextLength: 8,
         weights: null,
+        endpoints: ['/v1/chat/completions'],
         price: { prompt: '1', cached: '1', completion: '2', reasoning: '2' },
       })),
     evidence: {},
-    channels: { propose: () => ({ address: 'EQ' }), createKey: async () => ({ api_key: 'sk-new', channel: 'EQ' }) },
+    channels: { propose: () => proposal, createKey: async () => ({ api_key: 'sk-new', channel: 'EQ' }) },
     health: { obstacles: () => [] },
     metrics: new Metrics({ leases: () => ({ live: 1, known: 1 }), running: () => 0 }),
     logger: silentLogger,
@@ -81,7 +87,12 @@ export async function serveApi(run: Run, changes: Partial<Record<keyof Options, 
     simulated: true,
     ...changes,
   }
-  const listener = createListener(createApi(options as unknown as Options).fetch, '127.0.0.1')
+  return createApi(options as unknown as Options)
+}
+
+/** Serves the API until the test ends. */
+export async function serveApi(run: Run, changes: Partial<Record<keyof Options, unknown>> = {}) {
+  const listener = createListener(fakeApi(run, changes).fetch, '127.0.0.1')
   const server = createServer({ requireHostHeader: false, ServerResponse: CheckedResponse }, listener)
   answerClientErrors(server)
   answerExpectations(server, listener)

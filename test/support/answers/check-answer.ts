@@ -32,7 +32,7 @@ export class AnswerChecker {
   constructor({ method, path, status, contentType, headers }: AnswerHead) {
     const route = routeOf(path)
     this.#what = `${method} ${route} ${status}`
-    this.#empty = method === 'HEAD' || status === 204
+    this.#empty = method === 'HEAD' || status === 204 || status === 304
     if (headers) checkHeaders(headers, this.#what)
     const media = (contentType ?? '').split(';')[0]!.trim().toLowerCase()
     this.#form = this.#empty ? undefined : formOf(method, route, status, media, this.#what)
