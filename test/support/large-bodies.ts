@@ -159,8 +159,9 @@ export async function send(deployment: Deployment, body: Buffer, encoding = 'ide
 }
 
 async function write(request: ClientRequest, body: Buffer): Promise<void> {
+  const closed = once(request, 'close').catch(() => {})
   for (let at = 0; at < body.length; at += mebibyte) {
-    if (!request.write(body.subarray(at, at + mebibyte))) await Promise.race([once(request, 'drain'), once(request, 'close')])
+    if (!request.write(body.subarray(at, at + mebibyte))) await Promise.race([once(request, 'drain'), closed])
     if (request.destroyed) return
   }
   request.end()
