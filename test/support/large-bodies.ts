@@ -98,7 +98,7 @@ async function answer(parts: readonly Buffer[], response: ServerResponse): Promi
   const kept = size - (tail.length - tail.lastIndexOf(',"cache_salt":'))
   const content = await digest(parts, kept)
   const usage = { prompt_tokens: 5, completion_tokens: 1, total_tokens: 6 }
-  const choices = [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop', logprobs: null }]
+  const choices = [{ index: 0, message: { role: 'assistant', content, refusal: null }, finish_reason: 'stop', logprobs: null }]
   const body = JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion', created: 1, model, choices, usage })
   response.writeHead(200, { 'content-type': 'application/json' }).end(body)
 }
@@ -134,10 +134,10 @@ export async function largeRequest(size: number): Promise<LargeRequest> {
   return { plain, gzipped, expected: createHash('sha256').update(plain.subarray(0, -1)).digest('hex') }
 }
 
-/** Sends a body; what the engine told, and how long it all took. */
+/** Sends a body straight to the proxy, for what checks answers on the way would be measured too; what the engine told, and how long it all took. */
 export async function send(deployment: Deployment, body: Buffer, encoding = 'identity'): Promise<{ told: string; ms: number }> {
   const started = performance.now()
-  const request = httpRequest(`${deployment.origin}/v1/chat/completions`, {
+  const request = httpRequest(`${deployment.proxy.ready.url}/v1/chat/completions`, {
     method: 'POST',
     headers: {
       authorization: `Bearer ${deployment.apiKey}`,
