@@ -16,8 +16,10 @@ import type { Endpoint, Facts } from '../openai/index.ts'
 import type { Assignment, NoWorker, PriceVector, Registry } from '../scheduler/index.ts'
 import type { Answer } from './answer.ts'
 import { Attempt, type AttemptOutcome, type Charge } from './attempt.ts'
-import { ApiError, WorkerReportedError } from './errors.ts'
+import { ApiError } from './errors.ts'
 import type { RequestMetrics } from './metrics.ts'
+import { noWorkerError } from './no-worker.ts'
+import { callerError, causeOf, isUnknownKey, worthAnotherWorker } from './outcome.ts'
 
 /** A worker as a request meets it. */
 export interface WorkerPort {
@@ -83,7 +85,7 @@ export class Inference {
     this.#options = options
   }
 
-  /** Serves `request` into `answer`. Throws {@link ApiError} or {@link WorkerReportedError} only while nothing of an answer is on its way. */
+  /** Serves `request` into `answer`. Throws {@link ApiError} or `WorkerReportedError` only while nothing of an answer is on its way. */
   async run(request: InferenceRequest, answer: Answer): Promise<void> {
     if (this.#draining) throw new ApiError('shutting_down', 'The proxy is shutting down.', { headers: { 'retry-after-ms': '2000' } })
     const serving = this.#reserveAndServe(request, answer)
@@ -114,7 +116,7 @@ export class Inference {
     const served = registry.models().get(model)
     if (!served?.endpoints.has(endpoint.path))
       throw this.#noWorker(request, registry.assign({ model, endpoint: endpoint.path, price: priceVector, tried: new Set() }, 0))
-    if (!prices.sells(model, endpoint.charges)) throw this.#notServed(request)
+    if (!prices.sells(model, endpoint.charges)) throw noWorkerError(this.#options, request, 'unserved-endpoint')
     const price = prices.for(model)
     const bound = worstCase({ bodyBytes: body.length, facts, contextLength: served.contextLength, price })
     const rid = randomBytes(16).toString('base64url')
@@ -178,7 +180,7 @@ export class Inference {
         lease = await worker.renew()
         outcome = await this.#attempt(worker, lease, run)
       }
-      place.release(run.answer.gone ? 'left' : failed(outcome) ? 'failed' : 'served')
+      place.release(run.answer.gone ? 'left' : worthAnotherWorker(outcome) ? 'failed' : 'served')
       return outcome
     } catch (cause) {
       place.release('failed')
@@ -243,8 +245,8 @@ export class Inference {
       run.answer.finish()
       return
     }
-    const error = callerError(outcome)
-    if (!run.answer.begun && !run.answer.gone) throw withReceipt(error, run.rid)
+    const error = callerError(outcome, run.rid)
+    if (!run.answer.begun && !run.answer.gone) throw error
     run.answer.fail(error.body.error)
   }
 
@@ -292,68 +294,6 @@ export class Inference {
 
   #noWorker(request: InferenceRequest, place: NoWorker | Assignment): ApiError {
     if ('worker' in place) place.release('left')
-    else if (place.reason === 'unknown-model')
-      return new ApiError('model_not_found', `The model '${shown(request)}' does not exist here. ${this.#whoServes(request)}`, {
-        param: 'model',
-      })
-    else if (place.reason === 'unserved-endpoint') return this.#notServed(request)
-    return new ApiError('no_attested_worker', 'No worker with valid evidence can take this request now.', {
-      headers: { 'retry-after-ms': '1000' },
-    })
+    return noWorkerError(this.#options, request, 'worker' in place ? 'none' : place.reason)
   }
-
-  #notServed(request: InferenceRequest): ApiError {
-    const { endpoint } = request
-    return new ApiError('model_not_found', `The model '${shown(request)}' is not served at ${endpoint.path}. ${this.#whoServes(request)}`, {
-      param: 'model',
-    })
-  }
-
-  /** Names the models that an endpoint has, at most a few. */
-  #whoServes({ endpoint }: InferenceRequest): string {
-    const { registry, prices } = this.#options
-    const models = [...registry.models()].filter(
-      ([id, { endpoints }]) => endpoints.has(endpoint.path) && prices.sells(id, endpoint.charges),
-    )
-    const names = models.map(([id]) => `'${id}'`).sort()
-    if (names.length === 0) return `No model is served at ${endpoint.path}. GET /v1/models lists what is served.`
-    const more = names.length > 8 ? ', …' : ''
-    return `At ${endpoint.path} there ${names.length === 1 ? 'is' : 'are'} ${names.slice(0, 8).join(', ')}${more}. GET /v1/models lists all.`
-  }
-}
-
-function shown({ facts }: InferenceRequest): string {
-  return facts.model.slice(0, 64)
-}
-
-/** A failure that another worker may not share: the line broke, the evidence lapsed, the engine failed. What the caller got wrong fails everywhere. */
-function worthAnotherWorker(outcome: AttemptOutcome): boolean {
-  return outcome.kind === 'lost' || (outcome.kind === 'reported' && outcome.status >= 500)
-}
-
-function failed(outcome: AttemptOutcome): boolean {
-  return worthAnotherWorker(outcome)
-}
-
-function isUnknownKey(outcome: AttemptOutcome): boolean {
-  return outcome.kind === 'lost' && outcome.error instanceof LinkError && outcome.error.problem === 'unknown-key'
-}
-
-function causeOf(outcome: AttemptOutcome): string | undefined {
-  if (outcome.kind === 'answered') return undefined
-  return outcome.kind === 'lost'
-    ? `${outcome.error.code}${outcome.error instanceof LinkError && outcome.error.problem ? `:${outcome.error.problem}` : ''}`
-    : `reported:${outcome.status}`
-}
-
-function callerError(outcome: Exclude<AttemptOutcome, { kind: 'answered' }>): ApiError | WorkerReportedError {
-  if (outcome.kind === 'reported') return new WorkerReportedError(outcome.status, outcome.error)
-  return new ApiError('worker_failed', 'The worker failed before the answer was whole.', {
-    cause: outcome.error,
-    headers: { 'retry-after-ms': '500' },
-  })
-}
-
-function withReceipt<E extends ApiError | WorkerReportedError>(error: E, rid: string): E {
-  return Object.assign(error, { headers: { ...('headers' in error ? error.headers : {}), 'x-chrysalis-receipt': rid } })
 }

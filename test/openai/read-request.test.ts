@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { endpoints, type Facts, type ReadRequest, RequestError, readRequest } from '../../src/openai/index.ts'
+import { silence } from '../support/requests.ts'
 
 const chat = { model: 'm', messages: [{ role: 'user', content: 'hello' }] }
 const json = 'application/json'
@@ -209,30 +210,13 @@ describe('a request is refused by the name of its member', () => {
 
 describe('a form', () => {
   const path = '/v1/audio/transcriptions'
-  const wav = (seconds: number) => {
-    const data = Buffer.alloc(16_000 * 2 * seconds)
-    const head = Buffer.alloc(44)
-    head.write('RIFF', 0)
-    head.writeUInt32LE(36 + data.length, 4)
-    head.write('WAVEfmt ', 8)
-    head.writeUInt32LE(16, 16)
-    head.writeUInt16LE(1, 20)
-    head.writeUInt16LE(1, 22)
-    head.writeUInt32LE(16_000, 24)
-    head.writeUInt32LE(32_000, 28)
-    head.writeUInt16LE(2, 32)
-    head.writeUInt16LE(16, 34)
-    head.write('data', 36)
-    head.writeUInt32LE(data.length, 40)
-    return Buffer.concat([head, data])
-  }
   async function readForm(fields: readonly (readonly [string, string | Blob])[]): Promise<ReadRequest> {
     const form = new FormData()
     for (const [name, value] of fields) form.append(name, value)
     const response = new Response(form)
     return readRequest(endpoints.get(path)!, response.headers.get('content-type')!, Buffer.from(await response.arrayBuffer()))
   }
-  const file = ['file', new File([wav(3)], 'a.wav')] as const
+  const file = ['file', new File([silence(3)], 'a.wav')] as const
 
   test('says how long its recording is, in which form the answer comes, and whether it streams', async () => {
     const { facts } = await readForm([

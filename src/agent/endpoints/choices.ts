@@ -2,6 +2,8 @@
  * What an engine says, read as far as the agent has to: is it OpenAI's form at all, how much text is in it, has it finished,
  * and which counts does it claim. Everything else passes unread.
  */
+import type { Body } from '../../openai/index.ts'
+import { parseJson } from '../engine-json.ts'
 import { AgentError } from '../errors.ts'
 import { isRecord } from './body.ts'
 
@@ -50,6 +52,14 @@ function readPiece(value: unknown, textMember: 'delta' | 'message' | undefined):
     usage: value.usage,
     object: value,
   }
+}
+
+/** A whole answer that is an object. Throws `AgentError` `engine-garbage`, or `engine-refused` where it carries an error. */
+export function readObject(bytes: Buffer): Body {
+  const value = parseJson(bytes)
+  if (!isRecord(value)) throw garbage('no object')
+  refuseError(value)
+  return value
 }
 
 /** An engine may report an error inside a 200 answer. Throws `AgentError` `engine-refused`. */

@@ -1,9 +1,8 @@
 /** `POST /v1/images/generations`: charged by the image. */
 import { costOf } from '../../envelope/index.ts'
-import { parseJson } from '../engine-json.ts'
 import { bodyOf, isRecord, jsonBody } from './body.ts'
 import { imagesUsage } from './caller-usage.ts'
-import { garbage, refuseError } from './choices.ts'
+import { garbage, readObject } from './choices.ts'
 import type { Endpoint, ReaderOptions, WholeReader } from './endpoint.ts'
 
 export const images: Endpoint = {
@@ -18,9 +17,7 @@ function reader({ tally, budget, price }: ReaderOptions): WholeReader {
   return {
     kind: 'whole',
     finish(bytes) {
-      const answer = parseJson(bytes)
-      if (!isRecord(answer)) throw garbage('no object')
-      refuseError(answer)
+      const answer = readObject(bytes)
       const made = Array.isArray(answer.data) ? answer.data.filter(isImage).length : 0
       if (made === 0) throw garbage('no images')
       tally.sold('images', made)

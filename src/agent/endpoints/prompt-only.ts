@@ -1,9 +1,8 @@
 /** Endpoints that read and do not write: `POST /v1/embeddings`, `/v1/moderations`, `/v1/rerank`. What is charged is the prompt. */
 import { costOf } from '../../envelope/index.ts'
-import { parseJson } from '../engine-json.ts'
 import { bodyOf, isRecord, jsonBody } from './body.ts'
 import { promptUsage } from './caller-usage.ts'
-import { garbage, refuseError } from './choices.ts'
+import { garbage, readObject } from './choices.ts'
 import type { Endpoint, ReaderOptions, WholeReader } from './endpoint.ts'
 
 export const embeddings = promptOnly('/v1/embeddings', 'data')
@@ -25,9 +24,7 @@ function reader({ facts, tally, budget, price }: ReaderOptions, list: string): W
   return {
     kind: 'whole',
     finish(bytes) {
-      const answer = parseJson(bytes)
-      if (!isRecord(answer)) throw garbage('no object')
-      refuseError(answer)
+      const answer = readObject(bytes)
       const results = answer[list]
       if (!Array.isArray(results) || results.length === 0 || !results.every(isRecord)) throw garbage(`no ${list}`)
       tally.read(Number(facts.detail?.bytes ?? 0))

@@ -1,10 +1,9 @@
 /** `POST /v1/responses`: create, whole or streamed. Answers are kept nowhere, so nothing that needs a stored one is possible. */
 import { costOf } from '../../envelope/index.ts'
-import { parseJson } from '../engine-json.ts'
 import { AgentError } from '../errors.ts'
 import { bodyOf, isRecord, limitedBody } from './body.ts'
 import { callerUsage } from './caller-usage.ts'
-import { garbage, refuseError, textSize } from './choices.ts'
+import { garbage, readObject, textSize } from './choices.ts'
 import type { Endpoint, ReaderOptions, WholeReader } from './endpoint.ts'
 import { TypedEvents, type TypedForm } from './typed-events.ts'
 
@@ -40,9 +39,7 @@ function whole({ tally, budget, price }: ReaderOptions): WholeReader {
   return {
     kind: 'whole',
     finish(bytes) {
-      const answer = parseJson(bytes)
-      if (!isRecord(answer)) throw garbage('no object')
-      refuseError(answer)
+      const answer = readObject(bytes)
       if (answer.status === 'failed') throw new AgentError('engine-refused', 'the engine reported a failed response', { status: 500 })
       if (!Array.isArray(answer.output) || !(answer.status === 'completed' || answer.status === 'incomplete'))
         throw garbage('a response that has not finished')

@@ -4,10 +4,9 @@
  */
 import { costOf, type Usage } from '../../envelope/index.ts'
 import type { Body, Facts } from '../../openai/index.ts'
-import { parseJson } from '../engine-json.ts'
 import { refusal } from '../errors.ts'
 import { isRecord } from './body.ts'
-import { garbage, refuseError } from './choices.ts'
+import { garbage, readObject } from './choices.ts'
 import type { Endpoint, EngineBody, ReaderOptions, WholeReader } from './endpoint.ts'
 import { TypedEvents, type TypedForm } from './typed-events.ts'
 
@@ -47,15 +46,11 @@ function whole({ facts, tally, budget, price }: ReaderOptions): WholeReader {
   return {
     kind: 'whole',
     finish(bytes) {
-      const answer = isJson(facts) ? parseJson(bytes) : undefined
-      if (answer !== undefined) {
-        if (!isRecord(answer)) throw garbage('no object')
-        refuseError(answer)
-        if (typeof answer.text !== 'string') throw garbage('no text')
-      }
+      const answer = isJson(facts) ? readObject(bytes) : undefined
+      if (answer && typeof answer.text !== 'string') throw garbage('no text')
       tally.sold('seconds', seconds(answer, facts))
       const usage = budget.within(tally.usage(), tally.signedUsage)
-      const told = answer === undefined ? undefined : { ...(answer as Body), usage: secondsUsage(usage, costOf(usage, price)) }
+      const told = answer === undefined ? undefined : { ...answer, usage: secondsUsage(usage, costOf(usage, price)) }
       return { body: told ? Buffer.from(JSON.stringify(told), 'utf8') : bytes, usage, finishReason: undefined }
     },
   }

@@ -1,0 +1,34 @@
+/** What the end of an attempt means: for another worker, for the log, and for the caller. */
+import { LinkError } from '../link/index.ts'
+import type { AttemptOutcome } from './attempt.ts'
+import { ApiError, WorkerReportedError } from './errors.ts'
+
+/** A failure that another worker may not share: the line broke, the evidence lapsed, the engine failed. What the caller got wrong fails everywhere. */
+export function worthAnotherWorker(outcome: AttemptOutcome): boolean {
+  return outcome.kind === 'lost' || (outcome.kind === 'reported' && outcome.status >= 500)
+}
+
+/** Whether the worker has other keys than those of its lease. */
+export function isUnknownKey(outcome: AttemptOutcome): boolean {
+  return outcome.kind === 'lost' && outcome.error instanceof LinkError && outcome.error.problem === 'unknown-key'
+}
+
+/** Why there was no answer, in a word or two for the log; undefined where there was one. */
+export function causeOf(outcome: AttemptOutcome): string | undefined {
+  if (outcome.kind === 'answered') return undefined
+  if (outcome.kind === 'reported') return `reported:${outcome.status}`
+  const { error } = outcome
+  return error instanceof LinkError && error.problem ? `${error.code}:${error.problem}` : error.code
+}
+
+/** What the caller is told of an attempt that failed, with the receipt id `rid`. */
+export function callerError(outcome: Exclude<AttemptOutcome, { kind: 'answered' }>, rid: string): ApiError | WorkerReportedError {
+  const error =
+    outcome.kind === 'reported'
+      ? new WorkerReportedError(outcome.status, outcome.error)
+      : new ApiError('worker_failed', 'The worker failed before the answer was whole.', {
+          cause: outcome.error,
+          headers: { 'retry-after-ms': '500' },
+        })
+  return Object.assign(error, { headers: { ...('headers' in error ? error.headers : {}), 'x-chrysalis-receipt': rid } })
+}
