@@ -75,6 +75,7 @@ describe('headers', () => {
     ['a request id of another form', { 'x-request-id': 'abc' }],
     ['a wait that is no number', { 'retry-after-ms': 'soon' }],
     ['an unknown TEE', { 'x-chrysalis-tee': 'sgx' }],
+    ['a header of ours that nobody described', { 'x-chrysalis-mood': 'good' }],
     ['a reset without a unit', { 'x-ratelimit-reset-requests': '10' }],
   ])('%s fails', (_, changes) => {
     const changed = headers()

@@ -85,10 +85,14 @@ function formOf(method: string, route: string, status: number, media: string, wh
   return form
 }
 
+/** Headers of which each has to be described; the others are HTTP's, the browser's or a server's before us. */
+const ours = /^(x-chrysalis|x-ratelimit|x-should|x-request|openai|retry-after)/
+
 function checkHeaders(headers: Headers, what: string): void {
   for (const [name, value] of headers) {
     const described = answerHeaders[name]
     if (described) mustBe(described.schema, value, `${what} header ${name}`)
+    else if (ours.test(name)) throw new AnswerViolation(what, '', `has a header ${name}, which is not described`)
   }
   if (!headers.has('x-request-id')) throw new AnswerViolation(what, '', 'has no x-request-id')
 }
