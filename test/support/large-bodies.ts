@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { gzip } from 'node:zlib'
+import { checkAnswer } from './answers/check-answer.ts'
 import { type Deployment, deploy } from './deployment.ts'
 import { eventually } from './eventually.ts'
 
@@ -134,7 +135,10 @@ export async function largeRequest(size: number): Promise<LargeRequest> {
   return { plain, gzipped, expected: createHash('sha256').update(plain.subarray(0, -1)).digest('hex') }
 }
 
-/** Sends a body straight to the proxy, for what checks answers on the way would be measured too; what the engine told, and how long it all took. */
+/**
+ * Sends a body straight to the proxy, for what checks answers on the way would be measured too, and checks the answer here;
+ * what the engine told, and how long it all took.
+ */
 export async function send(deployment: Deployment, body: Buffer, encoding = 'identity'): Promise<{ told: string; ms: number }> {
   const started = performance.now()
   const request = httpRequest(`${deployment.proxy.ready.url}/v1/chat/completions`, {
@@ -152,10 +156,13 @@ export async function send(deployment: Deployment, body: Buffer, encoding = 'ide
   const [response] = await answered
   const parts: Buffer[] = []
   for await (const part of response) parts.push(part as Buffer)
+  const ms = performance.now() - started
   const text = Buffer.concat(parts).toString('utf8')
+  const { statusCode: status = 0, headers } = response
+  checkAnswer({ method: 'POST', path: '/v1/chat/completions', status, contentType: headers['content-type'] }, text)
   if (response.statusCode !== 200) throw new Error(`${response.statusCode}: ${text}`)
   const { choices } = JSON.parse(text) as { choices: { message: { content: string } }[] }
-  return { told: choices[0]!.message.content, ms: performance.now() - started }
+  return { told: choices[0]!.message.content, ms }
 }
 
 async function write(request: ClientRequest, body: Buffer): Promise<void> {

@@ -24,8 +24,10 @@ export async function startCheckingProxy(target: () => string): Promise<Checking
   const server = createServer({ requireHostHeader: false }, (incoming, outgoing) => {
     const method = incoming.method!
     const path = incoming.url!
-    // A connection for each request: one that is kept could be closed by a proxy that stops, just as it is used again.
-    const forward = send(new URL(path, target()), { method, headers: endToEnd(incoming), agent: false })
+    // A connection for each request: one that is kept could be closed by a proxy that stops, just as it is used again. It is
+    // closed from this side, though: a server that closes upon an early refusal would cut the refusal off.
+    const headers = { ...endToEnd(incoming), connection: 'keep-alive' }
+    const forward = send(new URL(path, target()), { method, headers, agent: false })
     forward.on('response', answer => {
       let checker = isPage(path) ? undefined : checkerOf(method, path, answer)
       const check = (step: (checker: AnswerChecker) => void) => {
@@ -52,7 +54,11 @@ export async function startCheckingProxy(target: () => string): Promise<Checking
         if (!answer.complete) outgoing.destroy()
       })
     })
-    forward.on('error', () => outgoing.destroy())
+    forward.on('error', () => {
+      // A refusal that came before the body's end is an answer all the same; what else is sent goes nowhere.
+      incoming.unpipe(forward).resume()
+      if (!outgoing.headersSent) outgoing.destroy()
+    })
     outgoing.on('close', () => forward.destroy())
     incoming.pipe(forward)
   })
