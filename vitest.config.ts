@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    fileParallelism: true,
+    // Vitest leaves a core free; most of these files wait for processes of their own.
+    maxWorkers: '100%',
   },
 })
