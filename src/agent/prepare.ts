@@ -104,9 +104,9 @@ function generation(
   const paid = Math.floor((stream ? budget.roomAfterPrompt(1) : sure) / choices)
   if (paid >= asked) return { completionMost, limit: undefined, limitedByCap: false }
   if (paid < 1) throw tooSmall('for a first token of every choice')
-  // Engines refuse a limit that passes the end of the context. Where the caller set none, the count alone has to do.
-  const fillsContext = promptMost + asked > contextLength
-  return { completionMost, limit: maxTokens === undefined && fillsContext ? undefined : paid, limitedByCap: true }
+  // Engines refuse a limit that passes the end of the context. Where the caller set none, and ours might, the count alone has to do.
+  const mayPassContext = promptMost + paid > contextLength
+  return { completionMost, limit: maxTokens === undefined && mayPassContext ? undefined : paid, limitedByCap: true }
 }
 
 function nothingGenerated({ units }: Facts, budget: Budget, promptMost: number): Limits {
