@@ -15,6 +15,8 @@ import { type Form, type Piece, readChunk } from './choices.ts'
 import type { EventReader } from './endpoint.ts'
 
 const done = 'data: [DONE]\n\n'
+/** What OpenAI's form has in every chunk of one answer. */
+const repeated = ['id', 'object', 'created', 'model', 'system_fingerprint', 'service_tier']
 
 export class ChoiceStream implements EventReader {
   readonly kind = 'events'
@@ -24,9 +26,10 @@ export class ChoiceStream implements EventReader {
   readonly #price: Price
   /** Finish reasons by choice; a choice that has begun and not finished stands with undefined. */
   readonly #finishReasons = new Map<number, string | undefined>()
-  /** `id`, `created`, `model` and the like, for the chunks that are made here. */
+  /** What all chunks of an answer repeat, for those that are made here. */
   #common: Record<string, unknown> | undefined
-  #engineUsage: unknown
+  /** The engine's own usage chunk. */
+  #usageChunk: Readonly<Record<string, unknown>> | undefined
   #done = false
 
   constructor(o: { facts: Facts; form: Form; tally: Tally; price: Price }) {
@@ -56,9 +59,9 @@ export class ChoiceStream implements EventReader {
       this.#finishReasons.set(choice.index, choice.finishReason ?? this.#finishReasons.get(choice.index))
     }
     if (piece.usage !== undefined) this.#tally.claimed(piece.usage, !isLast && this.#choices > 1)
-    if (this.#common === undefined) this.#common = commonMembers(piece)
+    this.#common ??= commonMembers(piece)
     if (isLast && isRecord(piece.usage)) {
-      this.#engineUsage = piece.usage
+      this.#usageChunk = piece.object
       return ''
     }
     return this.#forwarded(piece, event.data)
@@ -72,7 +75,8 @@ export class ChoiceStream implements EventReader {
   /** What ends a stream: the usage chunk, where it was asked for, and `[DONE]`. */
   ending(usage: Usage): string {
     if (!this.#facts.asksUsage) return done
-    const chunk = { ...this.#common, choices: [], usage: callerUsage(usage, costOf(usage, this.#price), this.#engineUsage) }
+    const own = this.#usageChunk
+    const chunk = { ...this.#common, ...own, choices: [], usage: callerUsage(usage, costOf(usage, this.#price), own?.usage) }
     return framed(JSON.stringify(chunk)) + done
   }
 
@@ -139,7 +143,6 @@ function beforeLastUsage(data: string): string | undefined {
   }
 }
 
-function commonMembers(piece: Piece): Record<string, unknown> {
-  const { choices: _choices, usage: _usage, ...common } = piece.object
-  return common
+function commonMembers({ object }: Piece): Record<string, unknown> {
+  return Object.fromEntries(repeated.filter(member => member in object).map(member => [member, object[member]]))
 }
