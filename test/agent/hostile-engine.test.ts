@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ManualClock } from '../support/manual-clock.ts'
 import type { EngineMode } from '../support/scripted-engine.ts'
 import { chat, costAt, setUp } from './fixture.ts'
 
@@ -49,10 +50,17 @@ const whole: Seen[] = [
 ]
 
 async function check(seen: Seen, stream: boolean): Promise<void> {
-  const { client, engine } = await setUp({ mode: 'good' })
+  const clock = new ManualClock(Date.now())
+  const { client, engine } = await setUp({ mode: 'good' }, { clock })
   const body = chat({ stream })
   engine.mode = seen.mode
-  const call = await client.ask(body)
+  const call = client.send(body)
+  if (seen.mode.startsWith('hang')) {
+    await engine.asked()
+    if (stream && seen.mode === 'hang-in-answer') await call.until(({ said }) => said === engine.tokens.slice(0, 3).join(''))
+    await clock.until(call.ended)
+  }
+  await call.ended
   const promptMost = Buffer.byteLength(JSON.stringify(body)) + 64
   expect(call.defect).toBeUndefined()
   expect(call.finish).toBe(seen.finish)

@@ -134,7 +134,7 @@ describe('before the engine runs', () => {
 
 describe('a body that is large', () => {
   const mebibyte = 1024 * 1024
-  const limits = { envelope: { maxPayload: mebibyte, maxData: 64 * mebibyte }, bodiesBytes: 128 * mebibyte, requestMs: 10_000 }
+  const limits = { envelope: { maxPayload: mebibyte, maxData: 64 * mebibyte }, bodiesBytes: 128 * mebibyte }
   const models = [{ id: 'scripted', context_length: 100_000_000 }]
 
   test('reaches the engine whole, and is charged like any other', async () => {
@@ -237,7 +237,7 @@ describe('before a request stands whole, the outer answer', () => {
   })
 
   test('to a sender that falls silent comes all the same', async () => {
-    const { client } = await setUp()
+    const { client } = await setUp({}, { limits: { requestMs: 100 } })
     const { bytes } = client.seal(chat())
     const { port } = new URL(client.url)
     const heard = await new Promise<string>(resolve => {

@@ -1,13 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { chat, costAt, setUp } from './fixture.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { chat, costAt, limits, setUp } from './fixture.ts'
 
 describe('when the line is lost', () => {
   test.each(['hang-in-answer', 'paced', 'hang-before-head'] as const)('the engine (%s) is left within 50 ms', async mode => {
-    const { client, engine } = await setUp(
-      { mode, tokens: Array.from({ length: 1_000 }, () => 'x') },
-      { limits: { engine: { connectMs: 500, firstByteMs: 5_000, idleMs: 5_000, totalMs: 10_000, answerBytes: 1_000_000 } } },
-    )
+    const { client, engine } = await setUp({ mode, tokens: Array.from({ length: 1_000 }, () => 'x') })
     const call = client.send(chat({ stream: true }))
     const asked = await engine.asked()
     if (mode !== 'hang-before-head') await call.until(({ said }) => said.length >= 3)
@@ -70,15 +68,12 @@ describe('a slow reader', () => {
   test('slows the engine and not the memory, and gets everything in the end', async () => {
     // Far more than the sockets of the way can hold.
     const tokens = Array.from({ length: 3_000 }, () => text)
-    const big = {
-      engine: { connectMs: 500, firstByteMs: 1_000, idleMs: 500, totalMs: 15_000, answerBytes: 64 * 1024 * 1024 },
-      stallMs: 10_000,
-    }
-    const { client, engine } = await setUp({ tokens }, { limits: big })
+    const clock = new ManualClock(Date.now())
+    const patient = { engine: { ...limits.engine, totalMs: 3_600_000, answerBytes: 64 * 1024 * 1024 }, stallMs: 3_600_000 }
+    const { client, engine } = await setUp({ tokens }, { clock, limits: patient })
     const call = client.send(chat({ stream: true }))
     await call.until(({ said }) => said.length > 0)
     call.pause()
-    // Longer than the idle limit: time in which we asked the engine to wait is no silence of its own.
     await expect
       .poll(
         async () => {
@@ -89,7 +84,9 @@ describe('a slow reader', () => {
         { timeout: 5_000 },
       )
       .toBe(0)
-    await delay(600)
+    // Time in which we asked the engine to wait is no silence of its own.
+    await clock.advance(10 * limits.engine.idleMs)
+    expect(engine.requests[0]!).toMatchObject({ leftAt: undefined })
     expect(engine.requests[0]!.written).toBeLessThan(tokens.length * text.length)
     call.resume()
     await call.ended
@@ -98,19 +95,13 @@ describe('a slow reader', () => {
   })
 
   test('that takes nothing at all is cut off, and the engine is left', async () => {
-    const { client, engine } = await setUp(
-      { mode: 'endless', tokens: [text] },
-      {
-        limits: {
-          stallMs: 100,
-          engine: { connectMs: 500, firstByteMs: 1_000, idleMs: 500, totalMs: 15_000, answerBytes: 256 * 1024 * 1024 },
-        },
-      },
-    )
+    const clock = new ManualClock(Date.now())
+    const patient = { ...limits.engine, idleMs: 1e9, totalMs: 1e9, answerBytes: 256 * 1024 * 1024 }
+    const { client, engine } = await setUp({ mode: 'endless', tokens: [text] }, { clock, limits: { stallMs: 5_000, engine: patient } })
     const call = client.send(chat({ stream: true }), { context: { cap: '1000000000000' } })
     await call.until(({ said }) => said.length > 0)
     call.pause()
-    await engine.requests[0]!.closed
+    await clock.until(engine.requests[0]!.closed)
     call.resume()
     await call.ended
     expect(call.defect).toBe('truncated')
@@ -124,7 +115,7 @@ test('a reader that never fetches an answer in one piece is cut off', async () =
     {
       limits: {
         stallMs: 150,
-        engine: { connectMs: 500, firstByteMs: 5_000, idleMs: 5_000, totalMs: 15_000, answerBytes: 64 * 1024 * 1024 },
+        engine: { ...limits.engine, answerBytes: 64 * 1024 * 1024 },
       },
     },
   )
