@@ -1,7 +1,7 @@
 /** Is what was verified also what we want? Facts and keyset against a policy; every reason is named, not only the first. */
 import type { Keyset } from './evidence.ts'
 import type { Policy } from './policy.ts'
-import type { Facts } from './verify.ts'
+import type { Facts } from './tdx/verify.ts'
 
 export interface Check {
   readonly name: string

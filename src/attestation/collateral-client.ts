@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
-import { type Collateral, type CollateralParts, loadCollateral } from './collateral.ts'
 import { AttestationError } from './errors.ts'
+import { type Collateral, type CollateralParts, loadCollateral } from './tdx/collateral.ts'
 
 const maxAnswer = 1024 * 1024
 const timeoutMs = 20_000

@@ -5,10 +5,10 @@
 import type { Clock, Timer } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import type { Check } from './appraise.ts'
-import type { Collateral } from './collateral.ts'
 import { AttestationError } from './errors.ts'
 import type { Policy } from './policy.ts'
-import type { Quote } from './quote.ts'
+import type { Collateral } from './tdx/collateral.ts'
+import type { Quote } from './tdx/quote.ts'
 import { collateralFor, openEvidence, type VerifiedEvidence, verifyEvidence } from './verify-evidence.ts'
 
 export interface Lease extends VerifiedEvidence {

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { AttestationError } from './errors.ts'
-import { platformStatuses } from './tcb-info.ts'
+import { platformStatuses } from './tdx/tcb-info.ts'
 
 const hexOf = (size: number) => z.string().regex(new RegExp(`^[0-9a-f]{${size * 2}}$`), `must be ${size} bytes in lowercase hex`)
 const measurement = z.array(hexOf(48)).min(1, 'an empty allow-list accepts nothing; name a value')

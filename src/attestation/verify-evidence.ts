@@ -1,14 +1,14 @@
 /** From a worker's document to something that may be trusted for a while. */
 import { equalBytes, sha256, toHex } from '../lib/bytes.ts'
 import { type Appraisal, appraise } from './appraise.ts'
-import type { Collateral } from './collateral.ts'
 import { AttestationError } from './errors.ts'
 import { type Keyset, type ParsedEvidence, parseEvidence, reportData } from './evidence.ts'
 import type { Policy } from './policy.ts'
-import { parseQuote, type Quote } from './quote.ts'
-import { readPckFacts } from './sgx-extension.ts'
-import { type Facts, verifyQuote } from './verify.ts'
-import { parsePemChain } from './x509.ts'
+import type { Collateral } from './tdx/collateral.ts'
+import { parseQuote, type Quote } from './tdx/quote.ts'
+import { readPckFacts } from './tdx/sgx-extension.ts'
+import { type Facts, verifyQuote } from './tdx/verify.ts'
+import { parsePemChain } from './tdx/x509.ts'
 
 /** Evidence that verified and was accepted. */
 export interface VerifiedEvidence {

@@ -1,7 +1,7 @@
 /** The strict JSON reader for what is signed: it takes what JSON.parse takes and no more, each name once, and keeps the exact source. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Json, JsonError, readSigned, readStrict } from '../../src/attestation/json.ts'
+import { type Json, JsonError, readSigned, readStrict } from '../../../src/attestation/tdx/json.ts'
 
 describe('a JSON text', () => {
   test.each([

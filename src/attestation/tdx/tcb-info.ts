@@ -1,5 +1,5 @@
 /** TCB info v3 (id "TDX") and QE identity v2 (id "TD_QE") as data: every member that is used is checked, unknown ones are passed over. */
-import { AttestationError } from './errors.ts'
+import { AttestationError } from '../errors.ts'
 import type { Json } from './json.ts'
 
 /** Intel's statuses of a platform's TCB level. */

@@ -1,11 +1,11 @@
 /** Certificates by themselves: version, algorithms, names and keys that Intel's PKI does not have are not read at all. */
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { nodeCrypto } from '../../src/attestation/index.ts'
-import { checkRevocation, parseCertificate, parseCrl, roles, verifyIssued } from '../../src/attestation/x509.ts'
-import { type CertificateSpec, type Edit, keyUsage } from '../../src/tee/index.ts'
-import { outcome } from './support/outcome.ts'
-import { authority, now } from './support/sample.ts'
+import { nodeCrypto } from '../../../src/attestation/index.ts'
+import { checkRevocation, parseCertificate, parseCrl, roles, verifyIssued } from '../../../src/attestation/tdx/x509.ts'
+import { type CertificateSpec, type Edit, keyUsage } from '../../../src/tee/index.ts'
+import { outcome } from '../support/outcome.ts'
+import { authority, now } from '../support/sample.ts'
 
 const { pck, root } = authority.certificates
 const bytes = (hex: string) => Buffer.from(hex, 'hex')

@@ -1,6 +1,7 @@
 /** Intel's SGX extension of a PCK certificate (1.2.840.113741.1.13.1): which platform, at which TCB. */
+
+import { AttestationError } from '../errors.ts'
 import { DerError, type Element, expect, readAll, readInteger, readOid, readOne, tags } from './der.ts'
-import { AttestationError } from './errors.ts'
 import type { Certificate } from './x509.ts'
 
 const arc = '1.2.840.113741.1.13.1'

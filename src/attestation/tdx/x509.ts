@@ -2,6 +2,8 @@
  * Certificates and revocation lists (RFC 5280), as far as Intel's PKI uses them: ECDSA on P-256 with SHA-256, and nothing
  * else. What is not understood and critical is refused.
  */
+
+import { AttestationError } from '../errors.ts'
 import type { CryptoPort } from './crypto-port.ts'
 import {
   DerError,
@@ -17,7 +19,6 @@ import {
   readTime,
   tags,
 } from './der.ts'
-import { AttestationError } from './errors.ts'
 
 const ecdsaWithSha256 = '1.2.840.10045.4.3.2'
 const idEcPublicKey = '1.2.840.10045.2.1'

@@ -1,13 +1,13 @@
 /** The DER reader, and what stands on it: one spelling for each value, bounds everywhere, and no error but the two that it promises. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import * as der from '../../src/attestation/der.ts'
-import { parseQuote } from '../../src/attestation/index.ts'
-import { parseCertificate, parseCrl, parsePemChain } from '../../src/attestation/x509.ts'
-import * as writer from '../../src/tee/der.ts'
-import { pem } from '../../src/tee/index.ts'
-import { outcome } from './support/outcome.ts'
-import { authority, now } from './support/sample.ts'
+import { parseQuote } from '../../../src/attestation/index.ts'
+import * as der from '../../../src/attestation/tdx/der.ts'
+import { parseCertificate, parseCrl, parsePemChain } from '../../../src/attestation/tdx/x509.ts'
+import * as writer from '../../../src/tee/der.ts'
+import { pem } from '../../../src/tee/index.ts'
+import { outcome } from '../support/outcome.ts'
+import { authority, now } from '../support/sample.ts'
 
 const bytes = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 const element = (hex: string) => der.readOne(bytes(hex))

@@ -1,7 +1,7 @@
 /** The quote itself: its form, its chain, its quoting enclave, its signature. One good quote, and each thing wrong with it alone. */
 import { createPublicKey } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { parseQuote } from '../../src/attestation/index.ts'
+import { parseQuote } from '../../../src/attestation/index.ts'
 import {
   type AuthorityEdits,
   basicConstraints,
@@ -17,10 +17,10 @@ import {
   type QuoteRequest,
   qeReportData,
   quoteCertificateChain,
-} from '../../src/tee/index.ts'
-import { seededRandom } from '../tee/support/seeded-random.ts'
-import { outcome } from './support/outcome.ts'
-import { authority, day, judge, now, stranger } from './support/sample.ts'
+} from '../../../src/tee/index.ts'
+import { seededRandom } from '../../tee/support/seeded-random.ts'
+import { outcome } from '../support/outcome.ts'
+import { authority, day, judge, now, stranger } from '../support/sample.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const otherKey = generateP256Key(seededRandom('another key'))

@@ -1,6 +1,6 @@
 /** TCB evaluation by Intel's rule: platform, TDX module and quoting enclave, and how they converge. */
 import { describe, expect, test } from 'vitest'
-import type { TcbStatus } from '../../src/attestation/index.ts'
+import type { TcbStatus } from '../../../src/attestation/index.ts'
 import {
   type AuthorityEdits,
   developmentMeasurements,
@@ -9,9 +9,9 @@ import {
   type QuoteRequest,
   type TcbInfo,
   teeTcbSvnFor,
-} from '../../src/tee/index.ts'
-import { outcome } from './support/outcome.ts'
-import { authority, judge } from './support/sample.ts'
+} from '../../../src/tee/index.ts'
+import { outcome } from '../support/outcome.ts'
+import { authority, judge } from '../support/sample.ts'
 
 type Part = 'UpToDate' | 'OutOfDate' | 'Revoked'
 const moduleSvn: Readonly<Record<Part, number>> = { UpToDate: 5, OutOfDate: 4, Revoked: 3 }

@@ -2,9 +2,10 @@
  * Is this a genuine TDX quote? Pure: quote, verified collateral and time in, facts out, no I/O. The rule of reference is
  * Intel's own quote verification library; what a caller wants of the measurements is for `appraise`.
  */
+
+import { AttestationError } from '../errors.ts'
 import type { Collateral } from './collateral.ts'
 import { type CryptoPort, nodeCrypto } from './crypto-port.ts'
-import { AttestationError } from './errors.ts'
 import type { Quote, TdReport } from './quote.ts'
 import { readPckFacts } from './sgx-extension.ts'
 import { evaluateTcb, matchQe, type TcbVerdict } from './tcb.ts'

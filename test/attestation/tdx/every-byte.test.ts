@@ -3,10 +3,10 @@
  * a change is without effect are listed with the reason, so that a new one is noticed.
  */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type CollateralParts, type Facts, loadCollateral, parseQuote, verifyQuote } from '../../src/attestation/index.ts'
-import { pem } from '../../src/tee/index.ts'
-import { outcome } from './support/outcome.ts'
-import { authority, flipped, now } from './support/sample.ts'
+import { type CollateralParts, type Facts, loadCollateral, parseQuote, verifyQuote } from '../../../src/attestation/index.ts'
+import { pem } from '../../../src/tee/index.ts'
+import { outcome } from '../support/outcome.ts'
+import { authority, flipped, now } from '../support/sample.ts'
 
 const parts = authority.collateral(now)
 const collateral = loadCollateral(parts, now, authority.rootDer)

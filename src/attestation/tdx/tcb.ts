@@ -2,7 +2,7 @@
  * TCB evaluation by Intel's rule (DCAP quote verification library): the platform's level, the TDX module's, the quoting
  * enclave's, and how they converge into one status.
  */
-import { AttestationError } from './errors.ts'
+import { AttestationError } from '../errors.ts'
 import type { QeReport, Quote } from './quote.ts'
 import type { PckFacts } from './sgx-extension.ts'
 import type { IsvLevel, ModuleIdentity, ModuleStatus, PlatformLevel, PlatformStatus, QeIdentity, TcbInfo } from './tcb-info.ts'

@@ -7,7 +7,7 @@
  *     signature data: signature 64 | attestation key 64 | type u16 = 6 | size u32 |
  *                     QE report 384 | QE report signature 64 | auth size u16 | auth data | type u16 = 5 | size u32 | PEM chain
  */
-import { AttestationError } from './errors.ts'
+import { AttestationError } from '../errors.ts'
 
 const maxQuote = 16 * 1024
 const maxAuthData = 1024

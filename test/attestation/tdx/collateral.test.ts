@@ -1,7 +1,7 @@
 /** Collateral on its own: who signed it, for when, and in which form. What is wrong with it is found before any quote is looked at. */
 import { createPublicKey } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { type CollateralParts, intelRootDer, loadCollateral, parseQuote, verifyQuote } from '../../src/attestation/index.ts'
+import { type CollateralParts, intelRootDer, loadCollateral, parseQuote, verifyQuote } from '../../../src/attestation/index.ts'
 import {
   type AuthorityEdits,
   basicConstraints,
@@ -16,10 +16,10 @@ import {
   rfc3339,
   type SignedDocument,
   type TcbInfo,
-} from '../../src/tee/index.ts'
-import { seededRandom } from '../tee/support/seeded-random.ts'
-import { outcome } from './support/outcome.ts'
-import { authority, day, judge, now, stranger } from './support/sample.ts'
+} from '../../../src/tee/index.ts'
+import { seededRandom } from '../../tee/support/seeded-random.ts'
+import { outcome } from '../support/outcome.ts'
+import { authority, day, judge, now, stranger } from '../support/sample.ts'
 
 const good = authority.collateral(now)
 const otherKey = generateP256Key(seededRandom('another key'))

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type CollateralParts, intelRootDer, loadCollateral, parseQuote, verifyQuote } from '../../src/attestation/index.ts'
-import { tdxData, whySkipped } from '../tee/support/tdx-data.ts'
-import { outcome } from './support/outcome.ts'
+import { type CollateralParts, intelRootDer, loadCollateral, parseQuote, verifyQuote } from '../../../src/attestation/index.ts'
+import { tdxData, whySkipped } from '../../tee/support/tdx-data.ts'
+import { outcome } from '../support/outcome.ts'
 
 interface Case {
   readonly quote: string

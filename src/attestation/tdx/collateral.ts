@@ -2,9 +2,10 @@
  * Collateral: what Intel says about platforms and the quoting enclave. It is fetched by whoever, from wherever; all of it is
  * signed, and `loadCollateral` checks it once, from the trusted root down. What it returns may be used until `validUntil`.
  */
+
+import { AttestationError } from '../errors.ts'
 import type { CryptoPort } from './crypto-port.ts'
 import { nodeCrypto } from './crypto-port.ts'
-import { AttestationError } from './errors.ts'
 import { type Json, JsonError, readSigned } from './json.ts'
 import { type QeIdentity, readQeIdentity, readTcbInfo, type TcbInfo } from './tcb-info.ts'
 import { type Certificate, type Crl, checkRevocation, parseCrl, parsePemChain, roles, verifyCrl, verifyIssued, verifyRoot } from './x509.ts'
