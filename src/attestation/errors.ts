@@ -19,6 +19,14 @@ import { CodedError } from '../lib/coded-error.ts'
  * - `evidence-unavailable`: the worker did not give evidence. **Retry.**
  * - `report-data-mismatch`: the quote is not over our nonce and these keys: a replay, or keys of somebody else. **Stop: security event.**
  * - `keyset-expired`, `worker-mismatch`: keys past their time, or another worker's. **Retry; then fix the worker.**
+ * - `gpu-evidence-malformed`: GPU evidence that is not in its form. **Fix the worker.**
+ * - `gpu-untrusted`: a device's certificates do not lead to NVIDIA's root, or its report is not signed by it. **Stop: security event.**
+ * - `gpu-certificate-expired`, `gpu-revoked`: a device's certificate, outside its window or revoked. **Fix the clock; else stop.**
+ * - `gpu-nonce-mismatch`: a report that is not over our nonce: a replay. **Stop: security event.**
+ * - `gpu-measurement-mismatch`: a device that does not run what NVIDIA's reference values say. **Stop: security event.**
+ * - `rim-untrusted`: reference values that are not NVIDIA's, or not current. **Fix the worker, or fetch the file again.**
+ * - `nras-untrusted`: a token that is not NVIDIA's, not current, or not over our nonce. **Retry; then stop.**
+ * - `nras-refused`: NVIDIA's service says that a device is not in order. **Stop: security event.**
  * - `policy-malformed`: the policy file is not valid. **Fix the file.**
  * - `policy-refused`: genuine, but not what the policy accepts; the reasons are listed. **Fix the worker or the policy.**
  */
@@ -47,6 +55,15 @@ export type AttestationErrorCode =
   | 'report-data-mismatch'
   | 'keyset-expired'
   | 'worker-mismatch'
+  | 'gpu-evidence-malformed'
+  | 'gpu-untrusted'
+  | 'gpu-certificate-expired'
+  | 'gpu-revoked'
+  | 'gpu-nonce-mismatch'
+  | 'gpu-measurement-mismatch'
+  | 'rim-untrusted'
+  | 'nras-untrusted'
+  | 'nras-refused'
   | 'policy-malformed'
   | 'policy-refused'
 

@@ -1,6 +1,7 @@
 /**
  * Certificates and revocation lists (RFC 5280), as far as Intel's PKI uses them: ECDSA on P-256 with SHA-256, and nothing
- * else. What is not understood and critical is refused.
+ * else. Certificates of a PKI that is the same on another curve are read by its {@link CertificateProfile}. What is not
+ * understood and critical is refused.
  */
 
 import { AttestationError } from '../errors.ts'
@@ -20,15 +21,37 @@ import {
   tags,
 } from './der.ts'
 
-const ecdsaWithSha256 = '1.2.840.10045.4.3.2'
 const idEcPublicKey = '1.2.840.10045.2.1'
-const prime256v1 = '1.2.840.10045.3.1.7'
 const extensionIds = { keyUsage: '2.5.29.15', basicConstraints: '2.5.29.19', sgx: '1.2.840.113741.1.13.1' }
 /** Extensions that may be critical here; any other critical one is refused. */
 const understood = new Set<string>([extensionIds.keyUsage, extensionIds.basicConstraints])
 const maxCertificate = 8 * 1024
 const maxCrl = 1024 * 1024
 const maxChain = 12 * 1024
+
+/** The one curve and the one signature algorithm of a PKI. */
+export interface CertificateProfile {
+  readonly curveName: string
+  readonly curve: string
+  readonly algorithm: string
+  /** Bytes of a coordinate, and of each half of a signature. */
+  readonly size: number
+}
+
+/** ECDSA on P-256 with SHA-256: Intel's. */
+export const p256Profile: CertificateProfile = {
+  curveName: 'P-256',
+  curve: '1.2.840.10045.3.1.7',
+  algorithm: '1.2.840.10045.4.3.2',
+  size: 32,
+}
+/** ECDSA on P-384 with SHA-384: NVIDIA's. */
+export const p384Profile: CertificateProfile = {
+  curveName: 'P-384',
+  curve: '1.3.132.0.34',
+  algorithm: '1.2.840.10045.4.3.3',
+  size: 48,
+}
 
 export interface Certificate {
   readonly raw: Uint8Array
@@ -40,15 +63,17 @@ export interface Certificate {
   readonly commonName: string
   readonly notBefore: number
   readonly notAfter: number
-  /** Uncompressed P-256 point, 65 bytes. */
+  /** Uncompressed point: 65 bytes on P-256. */
   readonly publicKey: Uint8Array
-  /** r || s, 64 bytes. */
+  /** r || s: 64 bytes on P-256. */
   readonly signature: Uint8Array
   readonly isCa: boolean
   readonly pathLength: number | undefined
   readonly keyUsage: { readonly digitalSignature: boolean; readonly certSign: boolean; readonly crlSign: boolean }
   /** Contents of Intel's SGX extension, where there is one. */
   readonly sgx: Uint8Array | undefined
+  /** What every extension holds, by OID. */
+  readonly extensions: ReadonlyMap<string, Uint8Array>
 }
 
 export interface Crl {
@@ -60,20 +85,20 @@ export interface Crl {
   readonly signature: Uint8Array
 }
 
-/** Parses one DER certificate. Throws {@link AttestationError} `certificate-malformed`. */
-export function parseCertificate(der: Uint8Array): Certificate {
+/** Parses one DER certificate of a profile. Throws {@link AttestationError} `certificate-malformed`. */
+export function parseCertificate(der: Uint8Array, profile: CertificateProfile = p256Profile): Certificate {
   if (der.length > maxCertificate) throw new AttestationError('certificate-malformed', `a certificate of ${der.length} bytes`)
-  return guarded('certificate-malformed', 'a certificate', () => certificate(der))
+  return guarded('certificate-malformed', 'a certificate', () => certificate(der, profile))
 }
 
-function certificate(der: Uint8Array): Certificate {
+function certificate(der: Uint8Array, profile: CertificateProfile): Certificate {
   const [tbs, algorithm, signature] = readAll(readOne(der, tags.sequence).contents, 3)
-  checkAlgorithm(algorithm)
+  checkAlgorithm(algorithm, profile)
   const fields = readAll(expect(tbs, tags.sequence).contents, 10)
   const version = fields.shift()
   if (version?.tag !== 0xa0 || readSmall(readOne(version.contents)) !== 2) throw new DerError('not an X.509 v3 certificate')
   const [serial, inner, issuer, validity, subject, spki, ...rest] = fields
-  checkAlgorithm(inner)
+  checkAlgorithm(inner, profile)
   const [notBefore, notAfter] = readAll(expect(validity, tags.sequence).contents, 2)
   const extensions = readExtensions(rest)
   return {
@@ -85,33 +110,34 @@ function certificate(der: Uint8Array): Certificate {
     commonName: readCommonName(subject!),
     notBefore: readTime(notBefore),
     notAfter: readTime(notAfter),
-    publicKey: readPublicKey(spki),
-    signature: readSignature(signature),
+    publicKey: readPublicKey(spki, profile),
+    signature: readSignature(signature, profile),
     ...readConstraints(extensions.get(extensionIds.basicConstraints)),
     keyUsage: readKeyUsage(extensions.get(extensionIds.keyUsage)),
     sgx: extensions.get(extensionIds.sgx),
+    extensions,
   }
 }
 
-function checkAlgorithm(element: Element | undefined): void {
+function checkAlgorithm(element: Element | undefined, { algorithm, size }: CertificateProfile): void {
   const [oid, ...parameters] = readAll(expect(element, tags.sequence).contents, 2)
-  if (readOid(oid) !== ecdsaWithSha256 || parameters.length > 0) throw new DerError('not signed by ECDSA with SHA-256')
+  if (readOid(oid) !== algorithm || parameters.length > 0) throw new DerError(`not signed by ECDSA with SHA-${size * 8}`)
 }
 
-function readPublicKey(element: Element | undefined): Uint8Array {
+function readPublicKey(element: Element | undefined, profile: CertificateProfile): Uint8Array {
   const [algorithm, key] = readAll(expect(element, tags.sequence).contents, 2)
   const [kind, curve] = readAll(expect(algorithm, tags.sequence).contents, 2)
   const point = readBitString(key)
-  if (readOid(kind) !== idEcPublicKey || readOid(curve) !== prime256v1 || point.length !== 65 || point[0] !== 4)
-    throw new DerError('not a P-256 key')
+  if (readOid(kind) !== idEcPublicKey || readOid(curve) !== profile.curve || point.length !== 1 + 2 * profile.size || point[0] !== 4)
+    throw new DerError(`not a ${profile.curveName} key`)
   return point
 }
 
 /** ECDSA-Sig-Value (RFC 3279 §2.2.3) as r || s. */
-function readSignature(element: Element | undefined): Uint8Array {
+function readSignature(element: Element | undefined, { size }: CertificateProfile): Uint8Array {
   const [r, s] = readAll(readOne(readBitString(element), tags.sequence).contents, 2)
-  const fixed = (value: bigint) => Buffer.from(value.toString(16).padStart(64, '0'), 'hex')
-  return Buffer.concat([fixed(readInteger(r, 33)), fixed(readInteger(s, 33))])
+  const fixed = (value: bigint) => Buffer.from(value.toString(16).padStart(2 * size, '0'), 'hex')
+  return Buffer.concat([fixed(readInteger(r, size + 1)), fixed(readInteger(s, size + 1))])
 }
 
 /** The one CN of a name. */
@@ -161,10 +187,10 @@ export function parseCrl(der: Uint8Array): Crl {
 
 function crl(der: Uint8Array): Crl {
   const [tbs, algorithm, signature] = readAll(readOne(der, tags.sequence).contents, 3)
-  checkAlgorithm(algorithm)
+  checkAlgorithm(algorithm, p256Profile)
   const [version, inner, issuer, thisUpdate, nextUpdate, ...rest] = readAll(expect(tbs, tags.sequence).contents, 7)
   if (readSmall(version) !== 1) throw new DerError('not a v2 CRL')
-  checkAlgorithm(inner)
+  checkAlgorithm(inner, p256Profile)
   const list = rest[0]?.tag === tags.sequence ? rest[0] : undefined
   const extensions = rest.at(-1)
   if (extensions?.tag !== 0xa0) throw new DerError('a CRL without extensions')
@@ -181,7 +207,7 @@ function crl(der: Uint8Array): Crl {
     thisUpdate: readTime(thisUpdate),
     nextUpdate: readTime(nextUpdate),
     revoked,
-    signature: readSignature(signature),
+    signature: readSignature(signature, p256Profile),
   }
 }
 
