@@ -1,16 +1,17 @@
 /** A chat answer in OpenAI's form: one JSON object, or chunks as they come. */
+import { type Calling, type ChatTask, speak } from './chat-choice.ts'
 import type { ChatRequest } from './chat-request.ts'
-import { checkBias, generate, limitFor, type Piece, type Task } from './generate.ts'
+import { checkBias, limitFor } from './generate.ts'
 import type { RatedToken, TokenLogprob } from './logprobs.ts'
 import type { Model } from './model.ts'
-import { mayBeToolCall, parseToolCalls, type ToolCall } from './tool-calls.ts'
-import { Counter, done, event, newFrame, randomId } from './wire.ts'
+import { opening, type ToolCall } from './tool-calls.ts'
+import { Counter, done, event, newFrame } from './wire.ts'
 
 export interface ChatJob {
   readonly request: ChatRequest
   readonly promptTokens: number
   /** One for each choice. */
-  readonly tasks: readonly Task[]
+  readonly tasks: readonly ChatTask[]
 }
 
 type Delta = { role?: 'assistant'; content?: string; tool_calls?: (ToolCall & { index: number })[] }
@@ -19,13 +20,25 @@ const object = 'chat.completion.chunk'
 
 /** Gets everything ready. Throws {@link EngineError} `context-length-exceeded` or `invalid-request`. */
 export async function prepareChat(model: Model, request: ChatRequest): Promise<ChatJob> {
-  const { sampling, jsonSchema } = request
+  const { sampling, jsonSchema, messages, tooling } = request
   checkBias(model, sampling)
-  const prompt = model.tokenize(request)
-  const limit = limitFor(model, prompt, request.maxTokens, 'messages')
-  const grammar = jsonSchema && (await model.grammar(jsonSchema))
-  const tasks = Array.from({ length: request.n }, (_, variant) => ({ prompt, before: [], limit, sampling, variant, grammar }))
-  return { request, promptTokens: prompt.length, tasks }
+  const prompt = model.tokenize({ messages, tools: tooling.tools })
+  const calling = await prepareCalling(model, request)
+  const read = calling?.required ? [...prompt, ...calling.opening] : prompt
+  const limit = limitFor(model, read, request.maxTokens, 'messages')
+  const grammar = jsonSchema && (await model.grammar(jsonSchema, 'response_format'))
+  const tasks = Array.from({ length: request.n }, (_, variant) => ({
+    task: { prompt, before: [], limit, sampling, variant, grammar },
+    calling,
+  }))
+  return { request, promptTokens: read.length, tasks }
+}
+
+async function prepareCalling(model: Model, { tooling }: ChatRequest): Promise<Calling | undefined> {
+  const { tools, required, parallel, callSchema } = tooling
+  if (tools.length === 0) return undefined
+  const grammar = callSchema && (await model.grammar(callSchema, 'tools'))
+  return { required, parallel, grammar, opening: model.native.tokenize(opening, true) }
 }
 
 /** Makes the whole answer. Throws where `signal` is aborted. */
@@ -34,24 +47,25 @@ export async function chatAnswer(model: Model, { request, promptTokens, tasks }:
   const choices: object[] = []
   for (const [index, task] of tasks.entries()) {
     counter.next()
-    let text = ''
-    let last: Piece | undefined
+    let content = ''
+    let calls: readonly ToolCall[] | undefined
+    let finish: string | undefined
     const logprobs: TokenLogprob[] = []
-    for await (const piece of generate(model, task, signal)) {
-      text += piece.text
+    for await (const piece of speak(model, task, signal)) {
+      content += piece.text
       logprobs.push(...piece.logprobs)
       counter.current = piece.completionTokens
-      last = piece
+      calls = piece.calls
+      finish = piece.finish
     }
     signal.throwIfAborted()
-    const calls = request.tools.length > 0 ? parseToolCalls(text, callId) : undefined
-    const message = { role: 'assistant', content: calls ? null : text, refusal: null, ...(calls ? { tool_calls: calls } : {}) }
-    choices.push({ index, message, logprobs: presentLogprobs(request, logprobs), finish_reason: calls ? 'tool_calls' : last!.finish })
+    const message = { role: 'assistant', content: calls ? null : content, refusal: null, ...(calls ? { tool_calls: calls } : {}) }
+    choices.push({ index, message, logprobs: presentLogprobs(request, logprobs), finish_reason: finish })
   }
   return { ...newFrame('chatcmpl', model.info), object: 'chat.completion', choices, usage: counter.usage }
 }
 
-/** Makes the events of a streamed answer, `[DONE]` last, choice by choice. With tools, text that may be a call is held until it is clear. */
+/** Makes the events of a streamed answer, `[DONE]` last, choice by choice. */
 export async function* chatEvents(
   model: Model,
   { request, promptTokens, tasks }: ChatJob,
@@ -68,25 +82,14 @@ export async function* chatEvents(
         ...counter.interim(request),
       })
     yield chunk({ role: 'assistant', content: '' }, null)
-    let held = ''
-    let heldLogprobs: TokenLogprob[] = []
-    let holding = request.tools.length > 0
     let finished = false
-    for await (const piece of generate(model, task, signal)) {
-      counter.current = piece.completionTokens
-      held += piece.text
-      heldLogprobs.push(...piece.logprobs)
-      if (holding && !mayBeToolCall(held)) holding = false
-      const calls = piece.finish && holding ? parseToolCalls(held, callId) : undefined
-      if (calls) yield chunk({ tool_calls: calls.map((call, place) => ({ index: place, ...call })) }, null, heldLogprobs)
-      else if ((held !== '' || heldLogprobs.length > 0) && (!holding || piece.finish)) {
-        yield chunk({ content: held }, null, heldLogprobs)
-        held = ''
-        heldLogprobs = []
-      }
-      if (!piece.finish) continue
+    for await (const { text, calls, logprobs, completionTokens, finish } of speak(model, task, signal)) {
+      counter.current = completionTokens
+      if (calls) yield chunk({ tool_calls: calls.map((call, place) => ({ index: place, ...call })) }, null, logprobs)
+      else if (text !== '' || logprobs.length > 0) yield chunk({ content: text }, null, logprobs)
+      if (!finish) continue
       finished = true
-      yield chunk({}, calls ? 'tool_calls' : piece.finish)
+      yield chunk({}, finish)
     }
     // Ended without a last piece: the caller went away.
     if (!finished) return
@@ -102,8 +105,4 @@ function presentLogprobs({ sampling }: ChatRequest, logprobs: readonly TokenLogp
 
 function present({ text, logprob, bytes }: RatedToken): object {
   return { token: text, logprob, bytes }
-}
-
-function callId(): string {
-  return `call_${randomId()}`
 }

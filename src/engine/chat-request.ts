@@ -1,14 +1,17 @@
 /** `POST /v1/chat/completions` as this engine takes it. What it does not know passes unread; what it cannot do is refused by name. */
 import type { GbnfJsonSchema } from 'node-llama-cpp'
 import { z } from 'zod'
+import { refuseForeign } from './foreign-members.ts'
 import { anyObject, lowerSchema } from './json-schema.ts'
 import { badMember, count, type Delivery, readBody, readDelivery, readSampling, type Sampling, sharedMembers } from './members.ts'
+import { readTools, type Tooling, toolMembers } from './tools.ts'
 
 const text = z.string().max(1_000_000)
 const part = z.looseObject({ type: z.literal('text', 'only text parts can be read by this model'), text })
 const message = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
   content: z.union([text, z.array(part).min(1)]).nullish(),
+  function_call: z.null("calls are read from 'tool_calls'").optional(),
 })
 const format = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('text') }),
@@ -25,10 +28,7 @@ const format = z.discriminatedUnion('type', [
 const schema = z.looseObject({
   ...sharedMembers,
   messages: z.array(message).min(1).max(1024),
-  tools: z
-    .array(z.looseObject({ type: z.literal('function') }))
-    .max(128)
-    .nullish(),
+  ...toolMembers,
   max_tokens: count.nullish(),
   max_completion_tokens: count.nullish(),
   response_format: format.nullish(),
@@ -39,7 +39,7 @@ const schema = z.looseObject({
 
 export interface ChatRequest extends Delivery {
   readonly messages: readonly object[]
-  readonly tools: readonly unknown[]
+  readonly tooling: Tooling
   readonly maxTokens: number | undefined
   readonly sampling: Sampling
   /** What each answer must be; undefined for free text. */
@@ -49,15 +49,17 @@ export interface ChatRequest extends Delivery {
 /** Checks a parsed body. Throws {@link EngineError} `invalid-request`. */
 export function readChatRequest(body: unknown): ChatRequest {
   const data = readBody(schema, body)
+  refuseForeign(data)
   if (data.top_logprobs != null && !data.logprobs) throw badMember('top_logprobs', "only with 'logprobs': true")
-  const tools = data.tools ?? []
+  const tooling = readTools(data)
   const jsonSchema = readFormat(data.response_format)
   // A grammar lets no tool call through.
-  if (jsonSchema && tools.length > 0) throw badMember('response_format', "this engine cannot hold an answer to it where 'tools' are given")
+  if (jsonSchema && tooling.tools.length > 0)
+    throw badMember('response_format', "this engine cannot hold an answer to it where 'tools' are given")
   return {
     ...readDelivery(data),
     messages: data.messages.map(plain),
-    tools,
+    tooling,
     maxTokens: data.max_completion_tokens ?? data.max_tokens ?? undefined,
     sampling: readSampling(data, data.logprobs ? (data.top_logprobs ?? 0) : undefined),
     jsonSchema,

@@ -1,5 +1,6 @@
 /** `POST /v1/completions`, OpenAI's older form. What it does not know passes unread; what it cannot do is refused by name. */
 import { z } from 'zod'
+import { refuseForeign } from './foreign-members.ts'
 import { type Input, inputs, readInputs } from './inputs.ts'
 import { badMember, type Delivery, maxChoices, readBody, readDelivery, readSampling, type Sampling, sharedMembers } from './members.ts'
 
@@ -25,6 +26,7 @@ export interface CompletionRequest extends Delivery {
 /** Checks a parsed body. Throws {@link EngineError} `invalid-request`. */
 export function readCompletionRequest(body: unknown): CompletionRequest {
   const data = readBody(schema, body)
+  refuseForeign(data)
   const delivery = readDelivery(data)
   const prompts = readInputs(data.prompt, 'prompt', { most: maxChoices, emptyText: true })
   if (prompts.length * delivery.n > maxChoices) throw badMember('n', `all prompts together may have at most ${maxChoices} choices`)

@@ -1,5 +1,6 @@
 /** `POST /v1/embeddings` as this engine takes it. */
 import { z } from 'zod'
+import { refuseForeign } from './foreign-members.ts'
 import { type Input, inputs, readInputs } from './inputs.ts'
 import { count, readBody } from './members.ts'
 
@@ -22,6 +23,7 @@ export interface EmbeddingRequest {
 /** Checks a parsed body. Throws {@link EngineError} `invalid-request`. */
 export function readEmbeddingRequest(body: unknown): EmbeddingRequest {
   const data = readBody(schema, body)
+  refuseForeign(data)
   return {
     model: data.model,
     inputs: readInputs(data.input, 'input', { most: maxInputs, emptyText: false }),

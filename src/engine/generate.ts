@@ -163,13 +163,14 @@ async function* sample(
 }
 
 function optionsFor(model: Model, { sampling, variant, grammar, limit }: Task, answer: readonly Token[]): SequenceEvaluateOptions {
-  const { temperature, topP, seed = randomInt(2 ** 31), frequencyPenalty, presencePenalty, logitBias } = sampling
+  const { temperature, topP, topK, minP, seed = randomInt(2 ** 31), frequencyPenalty, presencePenalty, logitBias } = sampling
   const isPenalised = frequencyPenalty !== 0 || presencePenalty !== 0
   return {
     temperature,
     topP,
-    // Off: OpenAI has no such cut, and node-llama-cpp makes one of 40 where it is not told.
-    topK: 0,
+    // Told even where it is 0: node-llama-cpp makes a cut of 40 where it is not.
+    topK,
+    minP,
     seed: (Math.abs(seed) + variant) % 2 ** 32,
     yieldEogToken: true,
     ...(logitBias.size > 0 ? { tokenBias: model.bias(logitBias) } : {}),

@@ -9,13 +9,13 @@ const integer = '"-"? ("0" | [1-9] [0-9]{0,15})'
 const fractional = `${integer} ("." [0-9]{1,16})? ([eE] [-+]? [1-9] [0-9]?)?`
 
 /** Makes a grammar of a schema that `lowerSchema` made. Throws {@link EngineError} `invalid-request` where the native parser does not take it. */
-export async function makeGrammar(llama: Llama, schema: GbnfJsonSchema): Promise<LlamaGrammar> {
+export async function makeGrammar(llama: Llama, schema: GbnfJsonSchema, param: string): Promise<LlamaGrammar> {
   try {
     // Its types follow the schema's own, which are not known here: any one form stands for all.
     const { grammar } = await llama.createGrammarForJsonSchema(schema as { readonly type: 'null' })
     return await llama.createGrammar({ grammar: grammar.split('\n').map(amended).join('\n') })
   } catch (cause) {
-    throw new EngineError('invalid-request', 'The native parser cannot make a grammar of the schema.', { param: 'response_format', cause })
+    throw new EngineError('invalid-request', 'The native parser cannot make a grammar of the schema.', { param, cause })
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * JSON Schema, as callers write it in `response_format`, brought into the smaller form that node-llama-cpp makes a grammar of.
+ * JSON Schema, as callers write it in `response_format` and for a tool’s `parameters`, brought into the smaller form that node-llama-cpp makes a grammar of.
  * What the grammar lets through is always valid under the caller's schema; a keyword that the grammar cannot hold to is
  * refused by name, never passed over. node-llama-cpp itself passes over what it does not know, takes a missing type for null,
  * and a native parser that refuses a grammar prints it: so everything is checked here before.
@@ -8,8 +8,6 @@ import type { GbnfJsonSchema } from 'node-llama-cpp'
 import { EngineError } from './errors.ts'
 import { endlessReference } from './schema-references.ts'
 
-/** Where a schema stands in a request. */
-const place = 'response_format.json_schema.schema'
 const annotations = new Set([
   'title',
   'description',
@@ -47,8 +45,20 @@ type Definitions = Record<string, GbnfJsonSchema>
 export const anyObject: GbnfJsonSchema = { type: 'object', additionalProperties: true }
 const anyValue: GbnfJsonSchema = { oneOf: [{ type: ['string', 'number', 'boolean', 'null'] }, { type: 'array' }, anyObject] }
 
-/** Throws {@link EngineError} `invalid-request` that names the keyword. */
-export function lowerSchema(schema: unknown): GbnfJsonSchema {
+/** `place`: where the schema stands in the request. Throws {@link EngineError} `invalid-request` that names it, and the keyword. */
+export function lowerSchema(schema: unknown, place = 'response_format.json_schema.schema'): GbnfJsonSchema {
+  try {
+    return lowered(schema)
+  } catch (error) {
+    if (!(error instanceof Unsupported)) throw error
+    throw new EngineError('invalid-request', `'${place}' cannot be made into a grammar: ${error.message}.`, { param: place })
+  }
+}
+
+/** A schema that the grammar cannot hold an answer to. */
+class Unsupported extends Error {}
+
+function lowered(schema: unknown): GbnfJsonSchema {
   if (!isNode(schema)) throw refused('the schema must be an object')
   let text: string
   try {
@@ -121,8 +131,8 @@ class Lowering {
     const unknown = keywords.find(key => !known.has(key))
     if (unknown !== undefined) throw refused(`the keyword '${shown(unknown)}' is not supported`)
     const types = typesOf(schema) ?? ['object', 'array', 'string'].filter(type => keywordsByType[type]!.some(key => keywords.includes(key)))
-    const lowered = types.map(type => this.#ofType(type, schema, depth))
-    return lowered.length === 1 ? lowered[0]! : { oneOf: lowered }
+    const forms = types.map(type => this.#ofType(type, schema, depth))
+    return forms.length === 1 ? forms[0]! : { oneOf: forms }
   }
 
   #ofType(type: string, schema: Node, depth: number): GbnfJsonSchema {
@@ -258,8 +268,8 @@ function shown(name: string): string {
   return name.replace(/[^\x20-\x7e]/g, '?').slice(0, 64)
 }
 
-function refused(why: string): EngineError {
-  return new EngineError('invalid-request', `'${place}' cannot be made into a grammar: ${why}.`, { param: place })
+function refused(why: string): Unsupported {
+  return new Unsupported(why)
 }
 
 function isNode(value: unknown): value is Node {

@@ -13,6 +13,8 @@ export const sharedMembers = {
   stream_options: z.looseObject({ include_usage: z.boolean().nullish(), continuous_usage_stats: z.boolean().nullish() }).nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
+  top_k: z.int().min(-1).max(1_000_000).nullish(),
+  min_p: z.number().min(0).max(1).nullish(),
   seed: z.int().nullish(),
   stop: z.union([z.string(), z.array(z.string()).max(4, 'at most 4 stop strings')]).nullish(),
   n: z.int().min(1).max(maxChoices).nullish(),
@@ -25,6 +27,10 @@ export const sharedMembers = {
 export interface Sampling {
   readonly temperature: number
   readonly topP: number
+  /** As other engines have it: the likeliest so many alone; 0 for all. */
+  readonly topK: number
+  /** The least probability, as a share of the likeliest token's. */
+  readonly minP: number
   readonly seed: number | undefined
   readonly stops: readonly string[]
   readonly frequencyPenalty: number
@@ -55,6 +61,8 @@ interface SharedBody {
     | undefined
   readonly temperature?: number | null | undefined
   readonly top_p?: number | null | undefined
+  readonly top_k?: number | null | undefined
+  readonly min_p?: number | null | undefined
   readonly seed?: number | null | undefined
   readonly stop?: string | string[] | null | undefined
   readonly n?: number | null | undefined
@@ -94,6 +102,8 @@ export function readSampling(body: SharedBody, topLogprobs: number | undefined):
   return {
     temperature: body.temperature ?? 1,
     topP: body.top_p ?? 1,
+    topK: Math.max(body.top_k ?? 0, 0),
+    minP: body.min_p ?? 0,
     seed: body.seed ?? undefined,
     stops: (typeof body.stop === 'string' ? [body.stop] : (body.stop ?? [])).filter(stop => stop !== ''),
     frequencyPenalty: body.frequency_penalty ?? 0,

@@ -156,9 +156,9 @@ export class Model {
     return bias
   }
 
-  /** A grammar for a schema that was lowered before. */
-  grammar(schema: GbnfJsonSchema): Promise<LlamaGrammar> {
-    return makeGrammar(this.#llama, schema)
+  /** A grammar for a schema that was lowered before; `param` is the member that it comes from. */
+  grammar(schema: GbnfJsonSchema, param: string): Promise<LlamaGrammar> {
+    return makeGrammar(this.#llama, schema, param)
   }
 
   /** The text of `tokens` where they follow `before`. */

@@ -6,7 +6,9 @@ export interface ToolCall {
   readonly function: { readonly name: string; readonly arguments: string }
 }
 
-const opening = '<tool_call>'
+/** What a call stands between. */
+export const opening = '<tool_call>'
+export const closing = '</tool_call>'
 const call = /<tool_call>([\s\S]*?)<\/tool_call>/g
 
 /** Whether `text` could still become a text that begins with a tool call. */

@@ -140,6 +140,48 @@ describe('biases and penalties', () => {
   })
 })
 
+describe('members of other engines', () => {
+  test('top_k and min_p leave out what is unlikely', async () => {
+    const wild = user('Tell me a story about a fox.', { temperature: 2, seed: 5, max_tokens: 30 })
+    const greedy = await say({ ...wild, temperature: 0 })
+    expect(await say(wild)).not.toBe(greedy)
+    expect(await say({ ...wild, top_k: 1 })).toBe(greedy)
+    expect(await say({ ...wild, min_p: 1 })).toBe(greedy)
+    for (const nothing of [{ top_k: 0 }, { top_k: -1 }, { top_k: null }, { min_p: 0 }])
+      expect(await say({ ...wild, ...nothing })).toBe(await say(wild))
+  })
+
+  test.each<[string, unknown, neutral: unknown]>([
+    ['reasoning_effort', 'high', 'none'],
+    ['verbosity', 'low', 'medium'],
+    ['audio', { voice: 'alloy', format: 'wav' }, null],
+    ['web_search_options', { search_context_size: 'low' }, {}],
+    ['reasoning', { effort: 'low' }, null],
+    ['guided_json', { type: 'object' }, null],
+    ['structured_outputs', { regex: 'a+' }, {}],
+    ['grammar', 'root ::= "a"', ''],
+    ['chat_template', '{{ messages }}', null],
+    ['chat_template_kwargs', { enable_thinking: false }, {}],
+    ['continue_final_message', true, false],
+    ['add_generation_prompt', false, true],
+    ['repetition_penalty', 1.1, 1],
+    ['min_tokens', 5, 0],
+    ['ignore_eos', true, false],
+    ['stop_token_ids', [1], []],
+    ['prompt_logprobs', 1, null],
+  ])('%s is refused where it asks for something', async (member, asking, neutral) => {
+    await chat.refused(user(france, { [member]: asking }), member)
+    await chat.refused(user(france, { [member]: asking, stream: true }), member)
+    expect(await say(user(france, { [member]: neutral }))).toBe('The capital of France is Paris.')
+  })
+
+  test('what changes no answer passes', async () => {
+    const told = { user: 'u', safety_identifier: 's', metadata: { a: 'b' }, store: false, service_tier: 'auto', prompt_cache_key: 'k' }
+    const more = { cache_salt: 's', prediction: { type: 'content', content: 'x' }, parallel_tool_calls: false, x: [1] }
+    expect(await say(user(france, { ...told, ...more }))).toBe('The capital of France is Paris.')
+  })
+})
+
 describe('messages', () => {
   test('parts of text are read as one text', async () => {
     const parts = [
@@ -178,6 +220,8 @@ describe('bad members', () => {
     ['a stop that holds a number', { stop: ['x', 5] }, 'stop.1'],
     ['a seed in words', { seed: 'x' }, 'seed'],
     ['a top_p of 2', { top_p: 2 }, 'top_p'],
+    ['half a top_k', { top_k: 1.5 }, 'top_k'],
+    ['a min_p of 2', { min_p: 2 }, 'min_p'],
     ['no tokens', { max_completion_tokens: 0 }, 'max_completion_tokens'],
     ['tools of another kind', { tools: [{ type: 'web_search' }] }, 'tools.0.type'],
     ['stream options that are none', { stream_options: 'usage' }, 'stream_options'],

@@ -155,6 +155,7 @@ describe('a completion', () => {
     ['best_of above n', { prompt: 'x', n: 2, best_of: 3 }, 'best_of'],
     ['best_of below n', { prompt: 'x', n: 2, best_of: 1 }, 'best_of'],
     ['a suffix', { prompt: 'x', suffix: 'y' }, 'suffix'],
+    ['a form that it is not held to', { prompt: 'x', guided_regex: 'a+' }, 'guided_regex'],
     ['fewer than no tokens', { prompt: 'x', max_tokens: -1 }, 'max_tokens'],
     ['an echo that is no boolean', { prompt: 'x', echo: 'yes' }, 'echo'],
     ['six log probabilities', { prompt: 'x', logprobs: 6 }, 'logprobs'],

@@ -80,6 +80,7 @@ describe('an embedding', () => {
     ['more dimensions than there are', { input: 'x', dimensions: 257 }, 'dimensions'],
     ['no dimensions', { input: 'x', dimensions: 0 }, 'dimensions'],
     ['another encoding', { input: 'x', encoding_format: 'hex' }, 'encoding_format'],
+    ['a cut of its text', { input: 'x', truncate_prompt_tokens: 5 }, 'truncate_prompt_tokens'],
     ['no model', { input: 'x', model: undefined }, 'model'],
   ])('%s is refused', async (_, body, param) => {
     await embeddings.refused(body, param)
