@@ -70,6 +70,12 @@ export class Tally {
     this.#reasoningBytes += observed.reasoningBytes
   }
 
+  /** All text of an answer that came in pieces before: where it has more in it than they had (a function’s name), that counts. */
+  sawWhole({ completionBytes, reasoningBytes }: Observed): void {
+    this.#completionBytes = Math.max(this.#completionBytes, completionBytes)
+    this.#reasoningBytes = Math.max(this.#reasoningBytes, reasoningBytes)
+  }
+
   /** Text that the model has read, for an engine that does not count. */
   read(bytes: number): void {
     this.#readBytes += bytes
@@ -103,12 +109,11 @@ export class Tally {
     const text = this.#completionBytes + this.#reasoningBytes
     const counted = this.#pieces > 0 ? this.#pieces : Math.ceil(text / bytesPerToken)
     const most = Math.min(text + this.#pieces + this.#hidden, this.#completionMost)
-    const completedTotal = between(claim ? completed(claim) : counted, Math.min(this.#pieces, most), most)
-    const shownReasoning = this.#reasoningBytes > 0 ? this.#reasoningBytes + this.#reasoningPieces + this.#hidden : 0
-    const reasoning = claim ? Math.min(claim.reasoning, shownReasoning, completedTotal) : Math.min(this.#reasoningPieces, completedTotal)
-    const hiddenReasoning = claim ? Math.max(claim.reasoning - shownReasoning, 0) : 0
-    const completion = Math.max(completedTotal - reasoning - hiddenReasoning, 0)
-    return this.#notFalling({ prompt: promptTotal - cached, cached, completion, reasoning, ...this.#sold })
+    const reasoningMost = this.#reasoningBytes > 0 ? this.#reasoningBytes + this.#reasoningPieces + this.#hidden : 0
+    const shownReasoning = claim ? Math.min(claim.reasoning, reasoningMost) : this.#reasoningPieces
+    const shown = between(claim ? claim.completion + shownReasoning : counted, Math.min(this.#pieces, most), most)
+    const reasoning = Math.min(shownReasoning, shown)
+    return this.#notFalling({ prompt: promptTotal - cached, cached, completion: shown - reasoning, reasoning, ...this.#sold })
   }
 
   /** Remembers what was signed. */

@@ -85,6 +85,55 @@ describe('the tally', () => {
     expect(counts.usage()).toEqual({ prompt: 5, cached: 0, completion: 40, reasoning: 0 })
   })
 
+  test('charges what was shown beside reasoning that was not', () => {
+    const counts = tally()
+    counts.sawText(piece(40))
+    counts.claimed(claim(5, 70, { completion_tokens_details: { reasoning_tokens: 60 } }), false)
+    expect(counts.usage()).toEqual({ prompt: 5, cached: 0, completion: 10, reasoning: 0 })
+    const stream = tally({ completionMost: 20 })
+    for (let i = 0; i < 10; i++) stream.sawPiece(piece(4))
+    stream.claimed(claim(5, 20, { completion_tokens_details: { reasoning_tokens: 10 } }), false)
+    expect(stream.usage()).toEqual({ prompt: 5, cached: 0, completion: 10, reasoning: 0 })
+  })
+
+  test('of text that came again, whole, counts the longer', () => {
+    const counts = tally()
+    counts.sawPiece(piece(2))
+    counts.sawWhole(piece(30, 6))
+    counts.claimed(claim(5, 25, { completion_tokens_details: { reasoning_tokens: 5 } }), false)
+    expect(counts.usage()).toEqual({ prompt: 5, cached: 0, completion: 20, reasoning: 5 })
+    counts.sawWhole(piece(1))
+    expect(counts.usage().completion).toBe(20)
+  })
+
+  test('bears every claim that JSON can make, and keeps to its bounds', () => {
+    const odd = fc.oneof(
+      fc.constantFrom<unknown>(-1, -0, 0.5, 1e308, Number.MAX_SAFE_INTEGER, 2 ** 53, '7', true, null, [], {}, Number.POSITIVE_INFINITY),
+      fc.nat(50),
+    )
+    const names = ['prompt_tokens', 'input_tokens', 'completion_tokens', 'output_tokens', 'total_tokens']
+    const details = ['prompt_tokens_details', 'completion_tokens_details', 'input_tokens_details', '__proto__', 'toString']
+    const claims = fc.dictionary(
+      fc.constantFrom(...names, ...details),
+      fc.oneof(odd, fc.dictionary(fc.constantFrom('cached_tokens', 'reasoning_tokens', '__proto__'), odd)),
+    )
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.option(fc.oneof(claims, odd)), fc.nat(9), fc.nat(9), fc.boolean()), { maxLength: 9 }), steps => {
+        const counts = tally({ promptMost: 50, completionMost: 30, choices: 2 })
+        let text = 0
+        for (const [claimed, completion, reasoning, partial] of steps) {
+          counts.sawPiece(piece(completion, reasoning))
+          text += completion + reasoning + 1
+          counts.claimed(claimed, partial)
+          const now = counts.usage()
+          for (const count of Object.values(now)) expect(Number.isSafeInteger(count) && count >= 0).toBe(true)
+          expect(now.prompt + now.cached).toBeLessThanOrEqual(50)
+          expect(now.completion + now.reasoning).toBeLessThanOrEqual(Math.min(30, text + 16))
+        }
+      }),
+    )
+  })
+
   test('of several choices takes the largest claim on the way and the last one at the end', () => {
     const counts = tally({ choices: 2 })
     for (let i = 0; i < 6; i++) counts.sawPiece(piece(10))

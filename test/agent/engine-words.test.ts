@@ -67,6 +67,9 @@ describe('a chunk on its way', () => {
     ['a choice that is none', '{"choices":[7]}'],
     ['a delta that is none', '{"choices":[{"index":0,"delta":"x"}]}'],
     ['a wrong index', '{"choices":[{"index":-1,"delta":{}}]}'],
+    ['a choice that nobody asked for', '{"choices":[{"index":1,"delta":{}}]}'],
+    ['a huge index', '{"choices":[{"index":9007199254740993,"delta":{}}]}'],
+    ['an index in words', '{"choices":[{"index":"__proto__","delta":{}}]}'],
     ['[DONE] before any choice', '[DONE]'],
     ['half an object', '{"choices":['],
   ])('with %s is garbage', (_what, data) => {
@@ -105,6 +108,17 @@ describe('the end of a stream', () => {
     expect(chunks.cutOff(tally.usage())).toBe(
       'data: {"id":"a","choices":[{"index":1,"delta":{},"logprobs":null,"finish_reason":"length"}]}\n\ndata: [DONE]\n\n',
     )
+  })
+
+  test('counts sound as what stands for it', () => {
+    const { stream: chunks, tally } = stream()
+    chunks.accept(
+      events({
+        choices: [{ index: 0, delta: { audio: { data: 'UklGRiQAAABXQVZF' } }, finish_reason: 'stop' }],
+        usage: { ...usage, completion_tokens: 15 },
+      })[0]!,
+    )
+    expect(tally.usage().completion).toBe(15)
   })
 
   test('counts reasoning and tool calls as text', () => {

@@ -9,7 +9,7 @@ export function choiceAnswer(o: ReaderOptions & { form: Form }): WholeReader {
   return {
     kind: 'whole',
     finish(bytes) {
-      const piece = readAnswer(parseJson(bytes), o.form)
+      const piece = readAnswer(parseJson(bytes), o.form, o.facts.generates?.choices ?? 1)
       for (const choice of piece.choices) o.tally.sawText(choice)
       o.tally.claimed(piece.usage, false)
       if (piece.choices.some(choice => choice.finishReason === undefined)) throw garbage('an answer that has not finished')

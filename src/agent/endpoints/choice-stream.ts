@@ -52,7 +52,7 @@ export class ChoiceStream implements EventReader {
     }
     const value = parseJson(event.data)
     if (event.event === 'error') throw new AgentError('engine-refused', 'the engine reported an error in its answer', { status: 500 })
-    const piece = readChunk(value, this.#form)
+    const piece = readChunk(value, this.#form, this.#choices)
     const isLast = piece.choices.length === 0
     for (const choice of piece.choices) {
       this.#tally.sawPiece(choice)

@@ -29,26 +29,26 @@ export interface Piece {
   readonly object: Readonly<Record<string, unknown>>
 }
 
-const maxChoices = 1_024
-
-/** Reads a chunk of a stream. Throws {@link AgentError} `engine-garbage`, or `engine-refused` where it carries an error. */
-export function readChunk(value: unknown, form: Form): Piece {
-  return readPiece(value, form === 'chat' ? 'delta' : undefined)
+/** Reads a chunk of a stream of at most `most` choices. Throws {@link AgentError} `engine-garbage`, or `engine-refused` where it carries an error. */
+export function readChunk(value: unknown, form: Form, most: number): Piece {
+  return readPiece(value, form === 'chat' ? 'delta' : undefined, most)
 }
 
 /** Reads a whole answer. Throws as {@link readChunk}. */
-export function readAnswer(value: unknown, form: Form): Piece {
-  const piece = readPiece(value, form === 'chat' ? 'message' : undefined)
+export function readAnswer(value: unknown, form: Form, most: number): Piece {
+  const piece = readPiece(value, form === 'chat' ? 'message' : undefined, most)
   if (piece.choices.length === 0) throw garbage('an answer without choices')
   return piece
 }
 
-function readPiece(value: unknown, textMember: 'delta' | 'message' | undefined): Piece {
+type TextMember = 'delta' | 'message' | undefined
+
+function readPiece(value: unknown, textMember: TextMember, most: number): Piece {
   if (!isRecord(value)) throw garbage('no object')
   refuseError(value)
-  if (!Array.isArray(value.choices) || value.choices.length > maxChoices) throw garbage('no list of choices')
+  if (!Array.isArray(value.choices) || value.choices.length > most) throw garbage('no list of choices')
   return {
-    choices: value.choices.map((choice: unknown, position) => readChoice(choice, position, textMember)),
+    choices: value.choices.map((choice: unknown, position) => readChoice(choice, position, textMember, most)),
     usage: value.usage,
     object: value,
   }
@@ -69,19 +69,22 @@ export function refuseError(value: Readonly<Record<string, unknown>>): void {
   throw new AgentError('engine-refused', 'the engine reported an error in its answer', { status: 500, body })
 }
 
-function readChoice(value: unknown, position: number, textMember: 'delta' | 'message' | undefined): Choice {
+function readChoice(value: unknown, position: number, textMember: TextMember, most: number): Choice {
   if (!isRecord(value)) throw garbage('a choice that is no object')
   const text = textMember === undefined ? { content: value.text } : (value[textMember] ?? {})
   if (!isRecord(text)) throw garbage(`a ${textMember} that is no object`)
   const index = value.index ?? position
-  if (!Number.isSafeInteger(index) || (index as number) < 0 || (index as number) >= maxChoices) throw garbage('a choice with a wrong index')
+  if (!Number.isSafeInteger(index) || (index as number) < 0 || (index as number) >= most) throw garbage('a choice with a wrong index')
   const finishReason = typeof value.finish_reason === 'string' && value.finish_reason !== '' ? value.finish_reason : undefined
   // Vendors name the reasoning one way or the other, some both ways with the same text.
   const reasoningBytes = Math.max(textSize(text.reasoning_content), textSize(text.reasoning))
   return {
     index: index as number,
     finishReason,
-    completionBytes: textSize(text.content) + textSize(text.refusal) + textSize(text.function_call) + textSize(text.tool_calls),
+    completionBytes: [text.content, text.refusal, text.function_call, text.tool_calls, text.audio].reduce<number>(
+      (sum, part) => sum + textSize(part),
+      0,
+    ),
     reasoningBytes,
   }
 }

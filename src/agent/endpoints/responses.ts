@@ -3,7 +3,7 @@ import { costOf } from '../../envelope/index.ts'
 import { AgentError } from '../errors.ts'
 import { bodyOf, isRecord, limitedBody } from './body.ts'
 import { callerUsage } from './caller-usage.ts'
-import { garbage, readObject, textSize } from './choices.ts'
+import { garbage, type Observed, readObject, textSize } from './choices.ts'
 import type { Endpoint, ReaderOptions, WholeReader } from './endpoint.ts'
 import { TypedEvents, type TypedForm } from './typed-events.ts'
 
@@ -20,6 +20,7 @@ const form: TypedForm = {
   terminal: { 'response.completed': 'stop', 'response.incomplete': 'length' },
   failed: ['response.failed'],
   usageOf: event => (isRecord(event.response) ? event.response.usage : undefined),
+  wholeOf: ({ response }) => seenIn(isRecord(response) && Array.isArray(response.output) ? response.output : []),
   withUsage: (event, usage, cost) => {
     const response = isRecord(event.response) ? event.response : {}
     return { ...event, response: { ...response, usage: callerUsage(usage, cost, response.usage, 'input') } }
@@ -43,7 +44,8 @@ function whole({ tally, budget, price }: ReaderOptions): WholeReader {
       if (answer.status === 'failed') throw new AgentError('engine-refused', 'the engine reported a failed response', { status: 500 })
       if (!Array.isArray(answer.output) || !(answer.status === 'completed' || answer.status === 'incomplete'))
         throw garbage('a response that has not finished')
-      for (const item of answer.output) tally.sawText(seen(item))
+      if (!answer.output.every(isRecord)) throw garbage('an output item that is no object')
+      tally.sawText(seenIn(answer.output))
       tally.claimed(answer.usage, false)
       const usage = budget.within(tally.usage(), tally.signedUsage)
       const told = { ...answer, usage: callerUsage(usage, costOf(usage, price), answer.usage, 'input') }
@@ -53,8 +55,8 @@ function whole({ tally, budget, price }: ReaderOptions): WholeReader {
   }
 }
 
-function seen(item: unknown): { completionBytes: number; reasoningBytes: number } {
-  if (!isRecord(item)) throw garbage('an output item that is no object')
-  const bytes = textSize(item)
-  return item.type === 'reasoning' ? { completionBytes: 0, reasoningBytes: bytes } : { completionBytes: bytes, reasoningBytes: 0 }
+function seenIn(output: readonly unknown[]): Observed {
+  const size = (isReasoning: boolean) =>
+    output.reduce<number>((sum, item) => sum + (isReasoning === (isRecord(item) && item.type === 'reasoning') ? textSize(item) : 0), 0)
+  return { completionBytes: size(false), reasoningBytes: size(true) }
 }

@@ -9,7 +9,7 @@ import { AgentError } from '../errors.ts'
 import type { SseEvent } from '../sse.ts'
 import type { Tally } from '../tally.ts'
 import { isRecord } from './body.ts'
-import { garbage, refuseError, textSize } from './choices.ts'
+import { garbage, type Observed, refuseError, textSize } from './choices.ts'
 import type { EventReader } from './endpoint.ts'
 
 /** What one kind of stream says by its types. */
@@ -20,6 +20,8 @@ export interface TypedForm {
   readonly failed: readonly string[]
   /** The engine's claim, in a terminal event. */
   readonly usageOf: (event: Body) => unknown
+  /** All text of the answer, where a terminal event repeats it. */
+  readonly wholeOf?: (event: Body) => Observed
   /** A terminal event with the usage that is charged. */
   readonly withUsage: (event: Body, usage: Usage, cost: bigint) => Body
   /** The terminal event of a stream that the agent ends before the engine does. */
@@ -61,6 +63,7 @@ export class TypedEvents implements EventReader {
     if (Number.isSafeInteger(value.sequence_number)) this.#sequence = value.sequence_number as number
     const finish = Object.hasOwn(this.#form.terminal, type) ? this.#form.terminal[type] : undefined
     if (finish) {
+      if (this.#form.wholeOf) this.#tally.sawWhole(this.#form.wholeOf(value))
       this.#tally.claimed(this.#form.usageOf(value), false)
       this.#last = { event: value, finish }
       return ''
