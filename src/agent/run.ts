@@ -66,6 +66,8 @@ export class Run implements EngineSink {
   #kept: Buffer[] = []
   #engineType = ''
   #keepAlive: Timer | undefined
+  /** Whether the caller has been sent anything of the engine's: a comment is none of it. */
+  #hasPassedOn = false
   /** The limit comes from the cap, not from the caller. */
   #limitedByCap = false
 
@@ -113,7 +115,7 @@ export class Run implements EngineSink {
   /** Stops the engine and ends the answer with what was made, charged. Safe to repeat. */
   cancel(): void {
     if (this.#over) return
-    const usage = this.#answer.hasHead ? this.#usage() : nothing
+    const usage = this.#owed()
     if (!this.#answer.hasHead) this.#answer.head(this.#facts ? this.#contentType() : 'application/json')
     this.#finish('cancelled', usage)
   }
@@ -169,6 +171,7 @@ export class Run implements EngineSink {
   #passed(chunk: Buffer): boolean {
     for (const [unit, count] of Object.entries(this.#facts.units)) this.#tally.sold(unit as keyof Facts['units'], count)
     this.#begin()
+    this.#hasPassedOn = true
     const flowing = this.#answer.data(chunk)
     if (!flowing) this.#pause()
     return flowing
@@ -199,6 +202,7 @@ export class Run implements EngineSink {
 
   #forward(text: string): boolean {
     this.#begin()
+    this.#hasPassedOn = true
     this.#expectSilence()
     const flowing = this.#answer.data(Buffer.from(text, 'utf8'))
     const usage = this.#usage()
@@ -266,6 +270,11 @@ export class Run implements EngineSink {
     return this.#budget.within(this.#tally.usage(), this.#tally.signedUsage)
   }
 
+  /** For what was passed on: what never was, is never charged. */
+  #owed(): Usage {
+    return this.#hasPassedOn ? this.#usage() : nothing
+  }
+
   #contentType(): string {
     return this.#endpoint.answersAs(this.#engineType, this.#facts)
   }
@@ -278,8 +287,8 @@ export class Run implements EngineSink {
   #fail(error: unknown): void {
     if (!this.#close()) return
     const answer = errorAnswer(error)
-    // Nothing was passed on before HEAD, and what was never passed on is never charged; nor is a recording that broke off.
-    const usage = this.#answer.hasHead && this.#reader.kind !== 'raw' ? this.#usage() : nothing
+    // A recording that broke off is of no use.
+    const usage = this.#hasPassedOn && this.#reader.kind === 'raw' ? nothing : this.#owed()
     const cause = error instanceof AgentError ? error.code : 'internal'
     this.#end({ finish: 'error', status: answer.status, usage, cause }, () => this.#answer.fail(answer, usage))
   }
@@ -297,7 +306,7 @@ export class Run implements EngineSink {
 
   #lost(cause: string): void {
     if (!this.#close()) return
-    this.#conclude({ finish: 'lost', status: 0, usage: this.#answer.hasHead ? this.#usage() : nothing, cause })
+    this.#conclude({ finish: 'lost', status: 0, usage: this.#owed(), cause })
   }
 
   #guard(action: () => void): void {

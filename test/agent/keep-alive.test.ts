@@ -68,6 +68,19 @@ test('comments fill each silence of the engine, and none comes before its head',
   expect(call.text.endsWith('data: [DONE]\n\n')).toBe(true)
 })
 
+test.each(['an engine that dies', 'a cancel'])('comments are no answer that is charged: %s', async what => {
+  const { clock, client, answer } = await setUp()
+  const call = client.send(chat({ stream: true }))
+  const engine = await answer
+  engine.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+  while (comments(call) === 0) await clock.advance(15_000)
+  if (what === 'a cancel') await client.cancel(call.sealed.rid)
+  else engine.destroy()
+  await call.ended
+  expect(call).toMatchObject({ defect: undefined, receipt: { cost: '0', usage: { prompt: 0, completion: 0 } } })
+  expect(call.receipt!.finish).toBe(what === 'a cancel' ? 'cancelled' : 'error')
+})
+
 test('comments of the engine are no answer: ours come all the same, and theirs do not', async () => {
   const { clock, client, answer } = await setUp()
   const call = client.send(chat({ stream: true }))
