@@ -248,6 +248,15 @@ describe('the cache salt', () => {
   })
 })
 
+test.each([false, true])('reasoning that nobody would see is refused, because nobody could count it (stream: %s)', async stream => {
+  const { client, engine } = await setUp()
+  const refused = await client.ask(chat({ stream, include_reasoning: false }))
+  expect(refused.error).toMatchObject({ status: 400, error: { param: 'include_reasoning', type: 'invalid_request_error' } })
+  expect(engine.requests).toEqual([])
+  expect((await client.ask(chat({ stream, include_reasoning: true }))).finish).toBe('stop')
+  expect(engine.requests[0]!.body.include_reasoning).toBe(true)
+})
+
 test('a member named like an object’s own machinery is a member like any other, and changes nothing here', async () => {
   const { client, engine } = await setUp()
   const members = '"__proto__":{"stream":true,"cache_salt":"x","polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":1'
