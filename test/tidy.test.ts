@@ -45,6 +45,10 @@ function importsOf(file: string): Import[] {
 
 const imports = sources.flatMap(importsOf)
 
+function withoutComments(file: string): string {
+  return readFileSync(join(top, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
+}
+
 describe('the house', () => {
   test('every room stands in the map', () => {
     expect(sources.map(roomOf).filter(room => rowOf(room) < 0)).toEqual([])
@@ -75,6 +79,22 @@ describe('the house', () => {
       done.add(file)
     }
     for (const file of sources) visit(file, [])
+  })
+
+  test('the core of attestation runs without Node: no built-in, no package but its crypto, nothing beside it that would bring them in', () => {
+    const ports = ['src/attestation/tdx/node-crypto.ts', 'src/attestation/tdx/noble-crypto.ts']
+    const reached = new Set(sources.filter(file => file.startsWith('src/attestation/tdx/') && !ports.includes(file)))
+    for (const file of reached) for (const { to } of importsOf(file)) if (!ports.includes(to)) reached.add(to)
+    expect([...reached].filter(file => !file.startsWith('src/attestation/tdx/')).sort()).toEqual([
+      'src/attestation/errors.ts',
+      'src/lib/coded-error.ts',
+    ])
+    const wrong = [...reached].filter(file => /from '[^.]|import\('|\b(?:Buffer|process|require)\b/.test(withoutComments(file)))
+    expect(wrong).toEqual([])
+    expect(Array.from(withoutComments(ports[1]!).matchAll(/from '([^.][^']*)'/g), match => match[1])).toEqual([
+      '@noble/curves/nist.js',
+      '@noble/hashes/sha2.js',
+    ])
   })
 
   test('only composition roots read the environment', () => {

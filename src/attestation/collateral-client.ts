@@ -9,7 +9,8 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import { AttestationError } from './errors.ts'
-import { type Collateral, type CollateralParts, loadCollateral } from './tdx/collateral.ts'
+import type { Collateral, CollateralParts } from './tdx/collateral.ts'
+import { loadCollateral } from './verifier.ts'
 
 const maxAnswer = 1024 * 1024
 const timeoutMs = 20_000

@@ -1,6 +1,6 @@
 export { type Appraisal, appraise, type Check } from './appraise.ts'
 export { CollateralClient, type CollateralClientOptions } from './collateral-client.ts'
-export { AttestationError, type AttestationErrorCode } from './errors.ts'
+export { type Advice, AttestationError, type AttestationErrorCode, adviceFor, attestationErrorCodes } from './errors.ts'
 export {
   type EvidenceDocument,
   encodeKeyset,
@@ -13,10 +13,16 @@ export {
 } from './evidence.ts'
 export { type CollateralSource, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseState } from './lease.ts'
 export { developmentPolicy, type NamedMeasurements, type Policy, parsePolicy } from './policy.ts'
-export { type Collateral, type CollateralParts, loadCollateral } from './tdx/collateral.ts'
-export { type CryptoPort, nodeCrypto } from './tdx/crypto-port.ts'
+export type { Collateral, CollateralParts } from './tdx/collateral.ts'
+export type { CryptoPort } from './tdx/crypto-port.ts'
 export { intelRootDer } from './tdx/intel-root.ts'
-export { parseQuote, type QeReport, type Quote, type TdReport } from './tdx/quote.ts'
+export { nobleCrypto } from './tdx/noble-crypto.ts'
+export { nodeCrypto } from './tdx/node-crypto.ts'
+export { HeldPckChains } from './tdx/pck-chain.ts'
+export { type ParseQuoteOptions, parseQuote, type QeReport, type Quote } from './tdx/quote.ts'
+export type { PckFacts, PckPlatform, SgxType } from './tdx/sgx-extension.ts'
 export type { TcbStatus, TcbVerdict } from './tdx/tcb.ts'
-export { type Facts, verifyQuote } from './tdx/verify.ts'
+export type { BodyType, ExtendedTd, TdReport } from './tdx/td-report.ts'
+export type { Facts, VerifyQuoteOptions } from './tdx/verify.ts'
+export { loadCollateral, verifyQuote } from './verifier.ts'
 export { collateralFor, openEvidence, type VerifiedEvidence, verifyEvidence } from './verify-evidence.ts'

@@ -7,8 +7,9 @@ import type { Policy } from './policy.ts'
 import type { Collateral } from './tdx/collateral.ts'
 import { parseQuote, type Quote } from './tdx/quote.ts'
 import { readPckFacts } from './tdx/sgx-extension.ts'
-import { type Facts, verifyQuote } from './tdx/verify.ts'
+import type { Facts } from './tdx/verify.ts'
 import { parsePemChain } from './tdx/x509.ts'
+import { verifyQuote } from './verifier.ts'
 
 /** Evidence that verified and was accepted. */
 export interface VerifiedEvidence {
@@ -23,7 +24,7 @@ export interface VerifiedEvidence {
 
 /** Which collateral a quote needs. It picks among what Intel signed; nothing of it is believed yet. Throws {@link AttestationError}. */
 export function collateralFor(quote: Quote): { fmspc: string; ca: 'platform' | 'processor' } {
-  const [pck, ca] = parsePemChain(quote.pckChainPem, 3)
+  const [pck, ca] = parsePemChain(quote.pckChain, 3)
   return { fmspc: readPckFacts(pck!).fmspc, ca: ca!.commonName.includes('Processor') ? 'processor' : 'platform' }
 }
 

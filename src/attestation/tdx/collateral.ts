@@ -3,12 +3,24 @@
  * signed, and `loadCollateral` checks it once, from the trusted root down. What it returns may be used until `validUntil`.
  */
 
-import { AttestationError } from '../errors.ts'
+import { AttestationError, type Check } from '../errors.ts'
+import { fromHex, fromUtf8 } from './bytes.ts'
+import { Checklist } from './checklist.ts'
 import type { CryptoPort } from './crypto-port.ts'
-import { nodeCrypto } from './crypto-port.ts'
 import { type Json, JsonError, readSigned } from './json.ts'
 import { type QeIdentity, readQeIdentity, readTcbInfo, type TcbInfo } from './tcb-info.ts'
-import { type Certificate, type Crl, checkRevocation, parseCrl, parsePemChain, roles, verifyCrl, verifyIssued, verifyRoot } from './x509.ts'
+import {
+  type Certificate,
+  type Crl,
+  checkRevocation,
+  parseCrl,
+  parsePemChain,
+  type Role,
+  roles,
+  verifyCrl,
+  verifyIssued,
+  verifyRoot,
+} from './x509.ts'
 
 /** The parts as they travel: JSON texts and PEM chains as they came, CRLs in DER. */
 export interface CollateralParts {
@@ -31,6 +43,8 @@ export interface Collateral {
   /** Milliseconds since the epoch: within this window everything above is current. */
   readonly validFrom: number
   readonly validUntil: number
+  /** What was checked of it, in order. */
+  readonly checks: readonly Check[]
 }
 
 const maxJson = 256 * 1024
@@ -38,47 +52,63 @@ const maxJson = 256 * 1024
 /**
  * Verifies collateral at `now` (ms) under the trusted root (DER).
  *
- * 1. Both chains end in the very root that is trusted; 2. the root's CRL is the root's and current, and names none of them;
- * 3. the PCK CA's CRL is that CA's and current; 4. TCB info and QE identity are signed, over their exact bytes, by the TCB
- * signer; 5. both are current.
+ * 1. The TCB signer and 2. the PCK CA lead to the very root that is trusted; 3. the root's CRL is the root's and current, and
+ * names neither of them; 4. the PCK CA's CRL is that CA's and current; 5. TCB info and 6. QE identity are signed, over their
+ * exact bytes, by the TCB signer, and are current.
  *
- * Throws {@link AttestationError}.
+ * Throws {@link AttestationError} at the first that fails, with what had passed.
  */
-export function loadCollateral(parts: CollateralParts, now: number, trustedRoot: Uint8Array, crypto: CryptoPort = nodeCrypto): Collateral {
-  const [signer, signerRoot] = parsePemChain(parts.tcbIssuerChain, 2) as [Certificate, Certificate]
-  const [pckCa, pckRoot] = parsePemChain(parts.pckCrlIssuerChain, 2) as [Certificate, Certificate]
-  for (const root of [signerRoot, pckRoot]) verifyRoot(root, trustedRoot, now) // 1
-  verifyIssued(signer, signerRoot, roles.tcbSigner, now, crypto)
-  verifyIssued(pckCa, pckRoot, roles.pckCa, now, crypto)
-  const rootCrl = parseCrl(parts.rootCaCrl) // 2
-  verifyCrl(rootCrl, pckRoot, 'root CA CRL', now, crypto)
-  checkRevocation(signer, rootCrl, roles.tcbSigner)
-  checkRevocation(pckCa, rootCrl, roles.pckCa)
-  const pckCrl = parseCrl(parts.pckCrl) // 3
-  verifyCrl(pckCrl, pckCa, 'PCK CRL', now, crypto)
-  const tcbInfo = readTcbInfo(signed(parts.tcbInfo, 'tcbInfo', signer, crypto)) // 4
-  const qeIdentity = readQeIdentity(signed(parts.qeIdentity, 'enclaveIdentity', signer, crypto))
-  checkCurrent(tcbInfo, 'TCB info', now) // 5
-  checkCurrent(qeIdentity, 'QE identity', now)
-  const starts = [
-    signer.notBefore,
-    pckCa.notBefore,
-    pckRoot.notBefore,
-    rootCrl.thisUpdate,
-    pckCrl.thisUpdate,
-    tcbInfo.issueDate,
-    qeIdentity.issueDate,
-  ]
-  const ends = [
-    signer.notAfter,
-    pckCa.notAfter,
-    pckRoot.notAfter,
-    rootCrl.nextUpdate,
-    pckCrl.nextUpdate,
-    tcbInfo.nextUpdate,
-    qeIdentity.nextUpdate,
-  ]
-  return { root: pckRoot, rootCrl, pckCa, pckCrl, tcbInfo, qeIdentity, validFrom: Math.max(...starts), validUntil: Math.min(...ends) }
+export function loadCollateral(
+  parts: CollateralParts,
+  now: number,
+  trustedRoot: Uint8Array,
+  { crypto }: { crypto: CryptoPort },
+): Collateral {
+  const list = new Checklist()
+  const issued = (pem: string, role: Role): { root: Certificate; certificate: Certificate } => {
+    const [certificate, root] = parsePemChain(pem, 2) as [Certificate, Certificate]
+    verifyRoot(root, trustedRoot, now)
+    verifyIssued(certificate, root, role, now, crypto)
+    return { root, certificate }
+  }
+  const signer = list.check('TCB signer leads to the trusted root', () => issued(parts.tcbIssuerChain, roles.tcbSigner)).certificate // 1
+  const { root, certificate: pckCa } = list.check('PCK CA leads to the trusted root', () => issued(parts.pckCrlIssuerChain, roles.pckCa)) // 2
+  const rootCrl = list.check('root’s revocation list is current and clears TCB signer and PCK CA', () => {
+    const crl = parseCrl(parts.rootCaCrl) // 3
+    verifyCrl(crl, root, 'root CA CRL', now, crypto)
+    checkRevocation(signer, crl, roles.tcbSigner)
+    checkRevocation(pckCa, crl, roles.pckCa)
+    return crl
+  })
+  const pckCrl = list.check('PCK CA’s revocation list is signed and current', () => {
+    const crl = parseCrl(parts.pckCrl) // 4
+    verifyCrl(crl, pckCa, 'PCK CRL', now, crypto)
+    return crl
+  })
+  const tcbInfo = list.check('TCB info is signed and current', () => {
+    const info = readTcbInfo(signed(parts.tcbInfo, 'tcbInfo', signer, crypto)) // 5
+    checkCurrent(info, 'TCB info', now)
+    return info
+  })
+  const qeIdentity = list.check('QE identity is signed and current', () => {
+    const identity = readQeIdentity(signed(parts.qeIdentity, 'enclaveIdentity', signer, crypto)) // 6
+    checkCurrent(identity, 'QE identity', now)
+    return identity
+  })
+  const certificates = [signer, pckCa, root]
+  const lists = [rootCrl, pckCrl]
+  const documents = [tcbInfo, qeIdentity]
+  return {
+    root,
+    rootCrl,
+    pckCa,
+    pckCrl,
+    tcbInfo,
+    qeIdentity,
+    validFrom: Math.max(...certificates.map(c => c.notBefore), ...lists.map(l => l.thisUpdate), ...documents.map(d => d.issueDate)),
+    validUntil: Math.min(...certificates.map(c => c.notAfter), ...lists.map(l => l.nextUpdate), ...documents.map(d => d.nextUpdate)),
+    checks: list.passed,
+  }
 }
 
 /** The member `name` of a signed document, after its signature over the member's exact bytes was checked. */
@@ -89,7 +119,7 @@ function signed(text: string, name: string, signer: Certificate, crypto: CryptoP
   const source = sources.get(name)
   if (values.size !== 2 || source === undefined || typeof signature !== 'string' || !/^[0-9a-fA-F]{128}$/.test(signature))
     throw new AttestationError('collateral-malformed', `${name} is not a signed document`)
-  if (!crypto.verifyP256(signer.publicKey, Buffer.from(source, 'utf8'), Buffer.from(signature, 'hex')))
+  if (!crypto.verifyP256(signer.publicKey, fromUtf8(source), fromHex(signature)))
     throw new AttestationError('collateral-untrusted', `the signature of ${name} is not the TCB signer's`)
   return values.get(name)
 }

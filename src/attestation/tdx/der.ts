@@ -3,6 +3,8 @@
  * descend one level at a time). It reads certificates, CRLs and Intel's SGX extension, and refuses everything else.
  */
 
+import { latin1, toHex } from './bytes.ts'
+
 /** One element. `raw` is the element whole, `contents` what is inside; both are views into the input. */
 export interface Element {
   readonly tag: number
@@ -78,7 +80,7 @@ export function readInteger(element: Element | undefined, maxBytes = 21, tag: nu
   if (first === undefined || contents.length > maxBytes) throw new DerError('an integer of a wrong size')
   if (first & 0x80) throw new DerError('a negative integer')
   if (first === 0 && contents.length > 1 && !(second! & 0x80)) throw new DerError('an integer that is not minimal')
-  return BigInt(`0x${hex(contents)}`)
+  return BigInt(`0x${toHex(contents)}`)
 }
 
 /** A small INTEGER or ENUMERATED as a number. */
@@ -122,7 +124,7 @@ export function readOid(element: Element | undefined): string {
 /** UTCTime or GeneralizedTime in seconds and Z (RFC 5280 §4.1.2.5), as milliseconds since the epoch. */
 export function readTime(element: Element | undefined): number {
   const { tag, contents } = expect(element, undefined)
-  const text = Buffer.from(contents).toString('latin1')
+  const text = latin1(contents)
   const match =
     tag === tags.utcTime
       ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text)
@@ -137,8 +139,4 @@ export function readTime(element: Element | undefined): number {
   if (new Date(at).getUTCDate() !== day || new Date(at).getUTCMonth() !== month - 1 || hour > 23 || minute > 59 || second > 59)
     throw new DerError('not a time')
   return at
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 }

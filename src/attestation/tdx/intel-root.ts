@@ -1,8 +1,10 @@
+import { fromBase64 } from './bytes.ts'
+
 /**
  * The root that everything leads to unless a config says `simulated: true`: Intel's SGX Root CA, pinned byte for byte.
  * SHA-256 of the DER: 44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3. No environment variable changes it.
  */
-export const intelRootDer: Buffer = Buffer.from(
+export const intelRootDer: Uint8Array = fromBase64(
   [
     'MIICjzCCAjSgAwIBAgIUImUM1lqdNInzg7SVUr9QGzknBqwwCgYIKoZIzj0EAwIwaDEaMBgGA1UEAwwRSW50ZWwgU0dYIFJvb3QgQ0ExGjAYBgNVBAoMEUlu',
     'dGVsIENvcnBvcmF0aW9uMRQwEgYDVQQHDAtTYW50YSBDbGFyYTELMAkGA1UECAwCQ0ExCzAJBgNVBAYTAlVTMB4XDTE4MDUyMTEwNDUxMFoXDTQ5MTIzMTIz',
@@ -13,5 +15,4 @@ export const intelRootDer: Buffer = Buffer.from(
     'VR0PAQH/BAQDAgEGMBIGA1UdEwEB/wQIMAYBAf8CAQEwCgYIKoZIzj0EAwIDSQAwRgIhAOW/5QkR+S9CiSDcNoowLuPRLsWGf/Yi7GSX94BgwTwgAiEA4J0l',
     'rHoMs+Xo5o/sX6O9QWxHRAvZUGOdRQ7cvqRXaqI=',
   ].join(''),
-  'base64',
-)
+)!

@@ -2,37 +2,19 @@
  * Parsing a TDX quote (Intel TDX DCAP quoting library, quote versions 4 and 5). Integers are little-endian. Every size is
  * checked against what remains, and nothing may be left over but zero padding where the caller allows it.
  *
- *     v4: header 48 | TD report body 584 | length u32 | signature data
- *     v5: header 48 | body type u16 | body size u32 | body | length u32 | signature data
+ *     v4: header 48 | TD report | length u32 | signature data
+ *     v5: header 48 | body type u16 | body size u32 | TD report | length u32 | signature data
  *     signature data: signature 64 | attestation key 64 | type u16 = 6 | size u32 |
  *                     QE report 384 | QE report signature 64 | auth size u16 | auth data | type u16 = 5 | size u32 | PEM chain
  */
 import { AttestationError } from '../errors.ts'
+import { isZero } from './bytes.ts'
+import { type BodyType, bodySizes, bodyTypes, readTdReport, type TdReport } from './td-report.ts'
 
 const maxQuote = 16 * 1024
 const maxAuthData = 1024
 const teeTdx = 0x81
 const ecdsaP256 = 2
-const bodySizes: Readonly<Record<number, number>> = { 2: 584, 3: 648 }
-
-/** The TD report body, field by field, as views of the quote. */
-export interface TdReport {
-  readonly teeTcbSvn: Uint8Array
-  readonly mrSeam: Uint8Array
-  readonly mrSignerSeam: Uint8Array
-  readonly seamAttributes: Uint8Array
-  readonly tdAttributes: Uint8Array
-  readonly xfam: Uint8Array
-  readonly mrTd: Uint8Array
-  readonly mrConfigId: Uint8Array
-  readonly mrOwner: Uint8Array
-  readonly mrOwnerConfig: Uint8Array
-  readonly rtmr: readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array]
-  readonly reportData: Uint8Array
-  /** TD 1.5 bodies (type 3) only. */
-  readonly teeTcbSvn2: Uint8Array | undefined
-  readonly mrServiceTd: Uint8Array | undefined
-}
 
 /** The quoting enclave's own report. */
 export interface QeReport {
@@ -47,9 +29,10 @@ export interface QeReport {
 
 export interface Quote {
   readonly version: 4 | 5
-  /** 2 = TD 1.0, 3 = TD 1.5. */
-  readonly bodyType: 2 | 3
+  readonly bodyType: BodyType
   readonly qeVendorId: Uint8Array
+  /** 20 bytes of the header: the id of the QE, then zeros. Nobody says what they should be. */
+  readonly userData: Uint8Array
   readonly report: TdReport
   /** Header and body, with the body's descriptor in v5: what the attestation key signed. */
   readonly signedBytes: Uint8Array
@@ -59,8 +42,8 @@ export interface Quote {
   readonly qeReport: QeReport
   readonly qeReportSignature: Uint8Array
   readonly qeAuthData: Uint8Array
-  /** Leaf, intermediate, root. */
-  readonly pckChainPem: string
+  /** PEM text: leaf, intermediate, root. */
+  readonly pckChain: Uint8Array
 }
 
 /** Reads forward through bytes that somebody else chose. */
@@ -92,8 +75,13 @@ class Cursor {
   }
 }
 
+export interface ParseQuoteOptions {
+  /** Some tools hand a quote out in a buffer that is too large for it. Zeros after it are passed over only where that is known. */
+  readonly allowZeroPadding?: boolean
+}
+
 /** Parses a quote. Throws {@link AttestationError} `quote-malformed` or `quote-unsupported`. */
-export function parseQuote(bytes: Uint8Array): Quote {
+export function parseQuote(bytes: Uint8Array, { allowZeroPadding = false }: ParseQuoteOptions = {}): Quote {
   if (bytes.length > maxQuote) throw malformed(`${bytes.length} bytes`)
   const cursor = new Cursor(bytes)
   const version = cursor.u16('the header')
@@ -102,43 +90,30 @@ export function parseQuote(bytes: Uint8Array): Quote {
   if (keyType !== ecdsaP256) throw unsupported(`attestation key type ${keyType}`)
   const tee = cursor.u32('the header')
   if (tee !== teeTdx) throw unsupported(`TEE type ${tee}`)
-  if (cursor.take(4, 'the header').some(byte => byte !== 0)) throw malformed('reserved header bytes are not zero')
+  if (!isZero(cursor.take(4, 'the header'))) throw malformed('reserved header bytes are not zero')
   const qeVendorId = cursor.take(16, 'the header')
-  cursor.take(20, 'the header')
-  const bodyType = version === 4 ? 2 : cursor.u16('the body type')
-  const size = bodySizes[bodyType]
-  if (size === undefined) throw unsupported(`body type ${bodyType}`)
-  if (version === 5 && cursor.u32('the body size') !== size) throw malformed('the body size does not fit its type')
-  const body = cursor.take(size, 'the TD report')
+  const userData = cursor.take(20, 'the header')
+  const bodyType = version === 4 ? bodyTypes.td10 : readBodyType(cursor)
+  const body = cursor.take(bodySizes[bodyType], 'the TD report')
   const signedBytes = bytes.subarray(0, cursor.at)
-  const signatureSize = cursor.u32('the signature size')
-  if (signatureSize !== cursor.left) throw malformed('the signature data do not end where the quote does')
-  return { version, bodyType: bodyType as 2 | 3, qeVendorId, report: tdReport(body), signedBytes, ...signatureData(cursor) }
+  const size = cursor.u32('the signature size')
+  const signature = new Cursor(cursor.take(size, 'the signature data'))
+  if (cursor.left > 0 && !(allowZeroPadding && isZero(cursor.take(cursor.left, 'the padding'))))
+    throw malformed('something follows the signature data')
+  return { version, bodyType, qeVendorId, userData, report: readTdReport(body, bodyType), signedBytes, ...signatureData(signature) }
 }
 
-function tdReport(body: Uint8Array): TdReport {
-  const field = (start: number, size: number) => body.subarray(start, start + size)
-  return {
-    teeTcbSvn: field(0, 16),
-    mrSeam: field(16, 48),
-    mrSignerSeam: field(64, 48),
-    seamAttributes: field(112, 8),
-    tdAttributes: field(120, 8),
-    xfam: field(128, 8),
-    mrTd: field(136, 48),
-    mrConfigId: field(184, 48),
-    mrOwner: field(232, 48),
-    mrOwnerConfig: field(280, 48),
-    rtmr: [field(328, 48), field(376, 48), field(424, 48), field(472, 48)],
-    reportData: field(520, 64),
-    teeTcbSvn2: body.length > 584 ? field(584, 16) : undefined,
-    mrServiceTd: body.length > 584 ? field(600, 48) : undefined,
-  }
+function readBodyType(cursor: Cursor): BodyType {
+  const type = cursor.u16('the body type')
+  const known = Object.values(bodyTypes).find(candidate => candidate === type)
+  if (known === undefined) throw unsupported(`body type ${type}`)
+  if (cursor.u32('the body size') !== bodySizes[known]) throw malformed('the body size does not fit its type')
+  return known
 }
 
 function signatureData(
   cursor: Cursor,
-): Pick<Quote, 'signature' | 'attestationKey' | 'qeReport' | 'qeReportSignature' | 'qeAuthData' | 'pckChainPem'> {
+): Pick<Quote, 'signature' | 'attestationKey' | 'qeReport' | 'qeReportSignature' | 'qeAuthData' | 'pckChain'> {
   const signature = cursor.take(64, 'the signature')
   const attestationKey = cursor.take(64, 'the attestation key')
   const outerType = cursor.u16('the certification data')
@@ -152,8 +127,8 @@ function signatureData(
   const innerType = cursor.u16('the PCK chain')
   if (innerType !== 5) throw unsupported(`a PCK identification of type ${innerType}`)
   if (cursor.u32('the PCK chain') !== cursor.left) throw malformed('the PCK chain does not end where the quote does')
-  const pckChainPem = Buffer.from(cursor.take(cursor.left, 'the PCK chain')).toString('latin1')
-  return { signature, attestationKey, qeReport: qe(qeReport), qeReportSignature, qeAuthData, pckChainPem }
+  const pckChain = cursor.take(cursor.left, 'the PCK chain')
+  return { signature, attestationKey, qeReport: qe(qeReport), qeReportSignature, qeAuthData, pckChain }
 }
 
 function qe(raw: Uint8Array): QeReport {
@@ -169,10 +144,12 @@ function qe(raw: Uint8Array): QeReport {
   }
 }
 
+const failed = { checks: [{ name: 'quote is well formed', ok: false }] }
+
 function malformed(why: string): AttestationError {
-  return new AttestationError('quote-malformed', `not a well-formed quote: ${why}`)
+  return new AttestationError('quote-malformed', `not a well-formed quote: ${why}`, failed)
 }
 
 function unsupported(why: string): AttestationError {
-  return new AttestationError('quote-unsupported', `not a TDX quote that can be verified: ${why}`)
+  return new AttestationError('quote-unsupported', `not a TDX quote that can be verified: ${why}`, failed)
 }

@@ -1,10 +1,14 @@
 /** Intel's SGX extension of a PCK certificate (1.2.840.113741.1.13.1): which platform, at which TCB. */
 
 import { AttestationError } from '../errors.ts'
-import { DerError, type Element, expect, readAll, readInteger, readOid, readOne, tags } from './der.ts'
+import { toHex } from './bytes.ts'
+import { DerError, type Element, expect, readAll, readBoolean, readInteger, readOid, readOne, readSmall, tags } from './der.ts'
 import type { Certificate } from './x509.ts'
 
 const arc = '1.2.840.113741.1.13.1'
+
+export const sgxTypes = ['standard', 'scalable', 'scalable-with-integrity'] as const
+export type SgxType = (typeof sgxTypes)[number]
 
 export interface PckFacts {
   /** Platform provisioning id, 16 bytes: names the very machine. */
@@ -12,29 +16,67 @@ export interface PckFacts {
   /** Component SVNs, 16 numbers of one byte. */
   readonly components: readonly number[]
   readonly pcesvn: number
+  /** 16 bytes: what the components were read from. */
+  readonly cpuSvn: Uint8Array
   /** 2 and 6 bytes, lowercase hex. */
   readonly pceId: string
   readonly fmspc: string
+  /** How the processor guards enclave memory. */
+  readonly sgxType: SgxType
+  /** What follows is only in certificates of the platform CA: machines of several packages, registered as a whole. */
+  readonly platform: PckPlatform | undefined
 }
+
+export interface PckPlatform {
+  /** 16 bytes. */
+  readonly instanceId: Uint8Array
+  /** Whether packages may be added to the machine. */
+  readonly dynamicPlatform: boolean
+  /** Whether Intel keeps the platform's root keys. */
+  readonly cachedKeys: boolean
+  /** Whether simultaneous multithreading was on when the platform was registered. */
+  readonly smtEnabled: boolean
+}
+
+/** Members of the extension: those of the processor CA, and those of the platform CA. */
+const memberCounts = [5, 7]
 
 /** Reads the extension. Throws {@link AttestationError} `certificate-malformed` where it is not there or not whole. */
 export function readPckFacts(certificate: Certificate): PckFacts {
   try {
     if (!certificate.sgx) throw new DerError('no SGX extension')
-    const members = readMembers(readOne(certificate.sgx, tags.sequence))
-    const tcb = readMembers(expect(member(members, 2), tags.sequence))
-    const components = Array.from({ length: 16 }, (_, index) => small(tcb.get(`${arc}.2.${index + 1}`), 255))
-    return {
-      ppid: octets(member(members, 1), 16),
-      components,
-      pcesvn: small(tcb.get(`${arc}.2.17`), 65_535),
-      pceId: hex(octets(member(members, 3), 2)),
-      fmspc: hex(octets(member(members, 4), 6)),
-    }
+    return pckFacts(readMembers(readOne(certificate.sgx, tags.sequence)))
   } catch (cause) {
     if (cause instanceof DerError)
       throw new AttestationError('certificate-malformed', `the PCK certificate's SGX extension cannot be read: ${cause.message}`, { cause })
     throw cause
+  }
+}
+
+function pckFacts(members: ReadonlyMap<string, Element>): PckFacts {
+  if (!memberCounts.includes(members.size)) throw new DerError(`${members.size} members`)
+  const tcb = readMembers(expect(member(members, '2'), tags.sequence))
+  const sgxType = sgxTypes[readSmall(member(members, '5'), tags.enumerated)]
+  if (!sgxType) throw new DerError('an SGX type that is not known')
+  return {
+    ppid: octets(member(members, '1'), 16),
+    components: Array.from({ length: 16 }, (_, index) => small(member(tcb, `2.${index + 1}`), 255)),
+    pcesvn: small(member(tcb, '2.17'), 65_535),
+    cpuSvn: octets(member(tcb, '2.18'), 16),
+    pceId: toHex(octets(member(members, '3'), 2)),
+    fmspc: toHex(octets(member(members, '4'), 6)),
+    sgxType,
+    platform: members.size === 7 ? platform(members) : undefined,
+  }
+}
+
+function platform(members: ReadonlyMap<string, Element>): PckPlatform {
+  const configuration = readMembers(expect(member(members, '7'), tags.sequence))
+  return {
+    instanceId: octets(member(members, '6'), 16),
+    dynamicPlatform: readBoolean(member(configuration, '7.1')),
+    cachedKeys: readBoolean(member(configuration, '7.2')),
+    smtEnabled: readBoolean(member(configuration, '7.3')),
   }
 }
 
@@ -49,8 +91,8 @@ function readMembers(sequence: Element): Map<string, Element> {
   return members
 }
 
-function member(members: ReadonlyMap<string, Element>, last: number): Element | undefined {
-  return members.get(`${arc}.${last}`)
+function member(members: ReadonlyMap<string, Element>, name: string): Element | undefined {
+  return members.get(`${arc}.${name}`)
 }
 
 /** An SVN. PCESVN comes in one, two or three content bytes, because it is an ASN.1 INTEGER. */
@@ -64,8 +106,4 @@ function octets(element: Element | undefined, size: number): Uint8Array {
   const { contents } = expect(element, tags.octetString)
   if (contents.length !== size) throw new DerError('an octet string of a wrong size')
   return contents
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }

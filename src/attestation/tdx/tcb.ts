@@ -3,6 +3,7 @@
  * enclave's, and how they converge into one status.
  */
 import { AttestationError } from '../errors.ts'
+import { fromHex, isZero, toHex } from './bytes.ts'
 import type { QeReport, Quote } from './quote.ts'
 import type { PckFacts } from './sgx-extension.ts'
 import type { IsvLevel, ModuleIdentity, ModuleStatus, PlatformLevel, PlatformStatus, QeIdentity, TcbInfo } from './tcb-info.ts'
@@ -11,25 +12,36 @@ import type { IsvLevel, ModuleIdentity, ModuleStatus, PlatformLevel, PlatformSta
 export type TcbStatus = PlatformStatus | 'TDRelaunchAdvised' | 'TDRelaunchAdvisedConfigurationNeeded'
 
 export interface TcbVerdict {
+  /** All parts in one. */
   readonly status: TcbStatus
+  /** Of the platform and the TDX module when the TD was launched; the base module has no levels and counts as up to date. */
   readonly platform: PlatformStatus
   readonly module: ModuleStatus
   readonly qe: ModuleStatus
-  /** Of every part, each once. */
+  /** From TD 1.5 on: platform and module as they are now. */
+  readonly current: { readonly platform: PlatformStatus; readonly module: ModuleStatus } | undefined
+  /** Of every part, at launch and now, each once. */
   readonly advisories: readonly string[]
   /** The oldest of all parts, RFC 3339. */
   readonly tcbDate: string
 }
 
 /** Evaluates the TCB of a quote whose signatures were all checked. Throws `tcb-not-supported`, `module-mismatch`. */
-export function evaluateTcb(quote: Quote, pck: PckFacts, info: TcbInfo, qeLevel: IsvLevel): TcbVerdict {
+export function evaluateTcb(quote: Quote, pck: PckFacts, info: TcbInfo, qe: IsvLevel): TcbVerdict {
   const { teeTcbSvn, teeTcbSvn2 } = quote.report
   const launch = evaluateAt(teeTcbSvn, quote, pck, info)
-  const merged = converge(launch, qeLevel)
-  if (!teeTcbSvn2) return verdict(merged, launch, qeLevel)
-  // TD 1.5: the TCB at launch and the current one; a TD that is only old itself is told to launch anew.
-  const current = evaluateAt(teeTcbSvn2, quote, pck, info)
-  return verdict(relaunch(merged, converge(current, qeLevel)), launch, qeLevel)
+  // From TD 1.5 on a quote tells its TCB at launch and now; a TD that is only old itself is told to launch anew.
+  const current = teeTcbSvn2 && evaluateAt(teeTcbSvn2, quote, pck, info)
+  const atLaunch = converge(launch, qe)
+  const parts = [launch.platform, launch.module, current?.platform, current?.module, qe].filter(part => part !== undefined)
+  return {
+    status: current ? relaunch(atLaunch, converge(current, qe)) : atLaunch,
+    ...statuses(launch),
+    qe: qe.status,
+    current: current && statuses(current),
+    advisories: [...new Set(parts.flatMap(part => part.advisories))],
+    tcbDate: parts.map(part => part.tcbDate).sort()[0]!,
+  }
 }
 
 interface Evaluated {
@@ -68,8 +80,8 @@ function moduleLevel(svn: Uint8Array, quote: Quote, info: TcbInfo): IsvLevel | u
 }
 
 function checkModule({ report }: Quote, identity: ModuleIdentity): void {
-  if (hex(report.mrSignerSeam) !== identity.mrSigner) throw new AttestationError('module-mismatch', 'the TDX module has another signer')
-  if (report.seamAttributes.some(byte => byte !== 0) || masked(report.seamAttributes, identity.attributesMask) !== identity.attributes)
+  if (toHex(report.mrSignerSeam) !== identity.mrSigner) throw new AttestationError('module-mismatch', 'the TDX module has another signer')
+  if (!isZero(report.seamAttributes) || masked(report.seamAttributes, identity.attributesMask) !== identity.attributes)
     throw new AttestationError('module-mismatch', 'the TDX module has other attributes')
 }
 
@@ -91,16 +103,8 @@ function relaunch(launch: PlatformStatus, current: PlatformStatus): TcbStatus {
   return launch
 }
 
-function verdict(status: TcbStatus, { platform, module }: Evaluated, qe: IsvLevel): TcbVerdict {
-  const parts = module ? [platform, module, qe] : [platform, qe]
-  return {
-    status,
-    platform: platform.status,
-    module: module?.status ?? 'UpToDate',
-    qe: qe.status,
-    advisories: [...new Set(parts.flatMap(part => part.advisories))],
-    tcbDate: parts.map(part => part.tcbDate).sort()[0]!,
-  }
+function statuses({ platform, module }: Evaluated): { platform: PlatformStatus; module: ModuleStatus } {
+  return { platform: platform.status, module: module?.status ?? 'UpToDate' }
 }
 
 /** The quoting enclave against its identity; its TCB level. Throws `qe-identity-mismatch` or `tcb-not-supported`. */
@@ -109,7 +113,7 @@ export function matchQe(report: QeReport, identity: QeIdentity): IsvLevel {
     new AttestationError('qe-identity-mismatch', `the quoting enclave has another ${what} than its identity`)
   if (masked(report.miscSelect, identity.miscSelectMask, true) !== identity.miscSelect) throw mismatch('MISCSELECT')
   if (masked(report.attributes, identity.attributesMask) !== identity.attributes) throw mismatch('ATTRIBUTES')
-  if (hex(report.mrSigner) !== identity.mrSigner) throw mismatch('MRSIGNER')
+  if (toHex(report.mrSigner) !== identity.mrSigner) throw mismatch('MRSIGNER')
   if (report.isvProdId !== identity.isvProdId) throw mismatch('ISVPRODID')
   const level = identity.levels.find(candidate => candidate.isvSvn <= report.isvSvn)
   if (!level) throw new AttestationError('tcb-not-supported', 'no TCB level matches the quoting enclave')
@@ -118,13 +122,7 @@ export function matchQe(report: QeReport, identity: QeIdentity): IsvLevel {
 
 /** `bytes` under a mask in hex. MISCSELECT is an integer: little-endian in the report, big-endian in the identity. */
 function masked(bytes: Uint8Array, mask: string, reversed = false): string {
-  const value = Buffer.from(bytes)
-  if (reversed) value.reverse()
-  const bits = Buffer.from(mask, 'hex')
-  for (const [index, bit] of bits.entries()) value[index]! &= bit
-  return value.toString('hex')
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+  const value = reversed ? bytes.toReversed() : bytes
+  const bits = fromHex(mask)
+  return toHex(value.map((byte, index) => byte & bits[index]!))
 }

@@ -3,99 +3,110 @@
  * Intel's own quote verification library; what a caller wants of the measurements is for `appraise`.
  */
 
-import { AttestationError } from '../errors.ts'
+import { AttestationError, type Check } from '../errors.ts'
+import { concat, isZero, sameBytes, toHex } from './bytes.ts'
+import { Checklist } from './checklist.ts'
 import type { Collateral } from './collateral.ts'
-import { type CryptoPort, nodeCrypto } from './crypto-port.ts'
-import type { Quote, TdReport } from './quote.ts'
-import { readPckFacts } from './sgx-extension.ts'
+import type { CryptoPort } from './crypto-port.ts'
+import { type HeldPckChains, verifyPckChain } from './pck-chain.ts'
+import type { Quote } from './quote.ts'
+import type { PckFacts } from './sgx-extension.ts'
 import { evaluateTcb, matchQe, type TcbVerdict } from './tcb.ts'
-import { type Certificate, checkRevocation, parsePemChain, roles, sameBytes, verifyIssued, verifyRoot } from './x509.ts'
+import { type BodyType, bodyTypes, type TdReport } from './td-report.ts'
 
 const intelQeVendor = '939a7233f79c4ca9940a0db3957f0607'
 
 /** What a verified quote says. Nothing here was judged yet. */
 export interface Facts extends TcbVerdict {
+  /** Of TCB info and QE identity the lower: both must reach the floor of a policy. */
   readonly evaluationNumber: number
   /** Lowercase hex. */
   readonly fmspc: string
   readonly ppid: string
+  readonly pck: PckFacts
+  readonly version: 4 | 5
+  readonly bodyType: BodyType
   readonly report: TdReport
-  /** Each check that passed, in order, for people. */
-  readonly checks: readonly { readonly name: string; readonly ok: boolean }[]
+  /** Each check that passed, in order, for people: of the collateral first, then of the quote. */
+  readonly checks: readonly Check[]
+}
+
+export interface VerifyQuoteOptions {
+  readonly crypto: CryptoPort
+  /** PCK chains verified before; without it the chain is verified each time. */
+  readonly held?: HeldPckChains
+  /**
+   * TD 1.5 extended bodies tell of a TD that began on another machine, whose own state nothing here vouches for. They are refused,
+   * unless a caller says that it judges `report.extended` itself.
+   */
+  readonly allowExtendedTd?: boolean
 }
 
 /**
  * Verifies a quote at `now` (ms).
  *
- * 1. collateral current; 2. PCK chain: trusted root, names, roles, windows, signatures, and the CA that the PCK CRL is of;
- * 3. neither CA nor PCK certificate revoked; 4. collateral is for this platform; 5. QE report signed by the PCK key;
- * 6. QE report names the attestation key; 7. QE is Intel's, by its identity; 8. quote signed by the attestation key; 9. TCB.
+ * 1. a body that is judged; 2. collateral current; 3. PCK chain: trusted root, names, roles, windows, signatures, the CA that
+ * the PCK CRL is of, nothing revoked; 4. collateral is for this platform; 5. QE report signed by the PCK key; 6. QE report names
+ * the attestation key; 7. QE is Intel's, by its identity; 8. quote signed by the attestation key; 9. TCB.
  *
- * Throws {@link AttestationError} at the first that fails.
+ * Throws {@link AttestationError} at the first that fails, with what had passed.
  */
-export function verifyQuote(quote: Quote, collateral: Collateral, now: number, crypto: CryptoPort = nodeCrypto): Facts {
-  const checks: { name: string; ok: boolean }[] = []
-  const passed = (name: string) => void checks.push({ name, ok: true })
-
-  if (now < collateral.validFrom || now >= collateral.validUntil)
-    throw new AttestationError('collateral-expired', 'the collateral is outside its window') // 1
-  passed('collateral is signed by Intel’s chain and current')
-
-  const pck = verifyPckChain(quote, collateral, now, crypto) // 2, 3
-  passed('PCK certificate chain leads to the trusted root')
-  passed('no certificate is revoked')
-
-  const facts = readPckFacts(pck) // 4
+export function verifyQuote(quote: Quote, collateral: Collateral, now: number, options: VerifyQuoteOptions): Facts {
+  const { crypto, held, allowExtendedTd = false } = options
+  const { qeReport } = quote
   const { tcbInfo, qeIdentity } = collateral
-  if (facts.fmspc !== tcbInfo.fmspc || facts.pceId !== tcbInfo.pceId)
-    throw new AttestationError('collateral-mismatch', 'the TCB info is for another platform')
-  passed('TCB info is for this platform')
+  const list = new Checklist(collateral.checks)
 
-  if (!crypto.verifyP256(pck.publicKey, quote.qeReport.raw, quote.qeReportSignature))
-    throw new AttestationError('qe-report-untrusted', 'the QE report is not signed by the PCK key') // 5
-  passed('quoting enclave report is signed by the PCK key')
-
-  const bound = crypto.sha256(quote.attestationKey, quote.qeAuthData) // 6
-  if (!sameBytes(bound, quote.qeReport.reportData.subarray(0, 32)) || quote.qeReport.reportData.subarray(32).some(byte => byte !== 0))
-    throw new AttestationError('qe-report-mismatch', 'the QE report does not name the attestation key')
-  passed('quoting enclave vouches for the attestation key')
-
-  if (Buffer.from(quote.qeVendorId).toString('hex') !== intelQeVendor)
-    throw new AttestationError('qe-identity-mismatch', 'the quoting enclave is of another vendor') // 7
-  const qeLevel = matchQe(quote.qeReport, qeIdentity)
-  passed('quoting enclave matches its identity')
-
-  if (!crypto.verifyP256(prefixed(quote.attestationKey), quote.signedBytes, quote.signature))
-    throw new AttestationError('quote-signature-invalid', 'the quote is not signed by the attestation key') // 8
-  passed('quote is signed by the attestation key')
-
-  const verdict = evaluateTcb(quote, facts, tcbInfo, qeLevel) // 9
-  passed('TCB level is known')
+  list.check('quote is of a kind that is judged', () => {
+    if (quote.bodyType === bodyTypes.td15Extended && !allowExtendedTd)
+      throw new AttestationError('quote-unsupported', 'a TD 1.5 extended body (type 4) can be read, but is not accepted') // 1
+  })
+  list.check('collateral is current', () => {
+    if (now < collateral.validFrom || now >= collateral.validUntil)
+      throw new AttestationError('collateral-expired', 'the collateral is outside its window') // 2
+  })
+  const { publicKey, facts } = list.check(
+    'PCK certificate chain leads to the trusted root, and nothing of it is revoked',
+    () => held?.verify(quote.pckChain, collateral, now, crypto) ?? verifyPckChain(quote.pckChain, collateral, now, crypto), // 3
+  )
+  list.check('TCB info is for this platform', () => {
+    if (facts.fmspc !== tcbInfo.fmspc || facts.pceId !== tcbInfo.pceId)
+      throw new AttestationError('collateral-mismatch', 'the TCB info is for another platform') // 4
+  })
+  list.check('quoting enclave report is signed by the PCK key', () => {
+    if (!crypto.verifyP256(publicKey, qeReport.raw, quote.qeReportSignature))
+      throw new AttestationError('qe-report-untrusted', 'the QE report is not signed by the PCK key') // 5
+  })
+  list.check('quoting enclave vouches for the attestation key', () => {
+    const bound = crypto.sha256(quote.attestationKey, quote.qeAuthData) // 6
+    if (!sameBytes(bound, qeReport.reportData.subarray(0, 32)) || !isZero(qeReport.reportData.subarray(32)))
+      throw new AttestationError('qe-report-mismatch', 'the QE report does not name the attestation key')
+  })
+  const qeLevel = list.check('quoting enclave matches its identity', () => {
+    if (toHex(quote.qeVendorId) !== intelQeVendor)
+      throw new AttestationError('qe-identity-mismatch', 'the quoting enclave is of another vendor') // 7
+    return matchQe(qeReport, qeIdentity)
+  })
+  list.check('quote is signed by the attestation key', () => {
+    if (!crypto.verifyP256(uncompressed(quote.attestationKey), quote.signedBytes, quote.signature))
+      throw new AttestationError('quote-signature-invalid', 'the quote is not signed by the attestation key') // 8
+  })
+  const verdict = list.check('TCB level is known', () => evaluateTcb(quote, facts, tcbInfo, qeLevel)) // 9
 
   return {
     ...verdict,
     evaluationNumber: Math.min(tcbInfo.evaluationNumber, qeIdentity.evaluationNumber),
     fmspc: facts.fmspc,
-    ppid: Buffer.from(facts.ppid).toString('hex'),
+    ppid: toHex(facts.ppid),
+    pck: facts,
+    version: quote.version,
+    bodyType: quote.bodyType,
     report: quote.report,
-    checks,
+    checks: list.passed,
   }
 }
 
-function verifyPckChain(quote: Quote, collateral: Collateral, now: number, crypto: CryptoPort): Certificate {
-  const [pck, ca, root] = parsePemChain(quote.pckChainPem, 3) as [Certificate, Certificate, Certificate]
-  verifyRoot(root, collateral.root.raw, now)
-  verifyIssued(ca, root, roles.pckCa, now, crypto)
-  verifyIssued(pck, ca, roles.pck, now, crypto)
-  // The revocation list must be of the very CA that issued this certificate, not of its sister.
-  if (!sameBytes(ca.subject, collateral.pckCrl.issuer) || !sameBytes(ca.publicKey, collateral.pckCa.publicKey))
-    throw new AttestationError('collateral-mismatch', 'the PCK CRL is of another CA')
-  checkRevocation(ca, collateral.rootCrl, roles.pckCa)
-  checkRevocation(pck, collateral.pckCrl, roles.pck)
-  return pck
-}
-
 /** An uncompressed point from x || y. */
-function prefixed(point: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.of(4), point])
+function uncompressed(point: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(4), point)
 }

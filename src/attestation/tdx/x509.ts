@@ -5,6 +5,7 @@
  */
 
 import { AttestationError } from '../errors.ts'
+import { concat, fromBase64, fromHex, latin1, sameBytes } from './bytes.ts'
 import type { CryptoPort } from './crypto-port.ts'
 import {
   DerError,
@@ -136,8 +137,8 @@ function readPublicKey(element: Element | undefined, profile: CertificateProfile
 /** ECDSA-Sig-Value (RFC 3279 §2.2.3) as r || s. */
 function readSignature(element: Element | undefined, { size }: CertificateProfile): Uint8Array {
   const [r, s] = readAll(readOne(readBitString(element), tags.sequence).contents, 2)
-  const fixed = (value: bigint) => Buffer.from(value.toString(16).padStart(2 * size, '0'), 'hex')
-  return Buffer.concat([fixed(readInteger(r, size + 1)), fixed(readInteger(s, size + 1))])
+  const fixed = (value: bigint) => fromHex(value.toString(16).padStart(2 * size, '0'))
+  return concat(fixed(readInteger(r, size + 1)), fixed(readInteger(s, size + 1)))
 }
 
 /** The one CN of a name. */
@@ -146,7 +147,7 @@ function readCommonName(name: Element): string {
   for (const set of readAll(name.contents, 16)) {
     for (const pair of readAll(expect(set, tags.set).contents, 4)) {
       const [oid, value] = readAll(expect(pair, tags.sequence).contents, 2)
-      if (readOid(oid) === '2.5.4.3') found.push(Buffer.from(expect(value, undefined).contents).toString('utf8'))
+      if (readOid(oid) === '2.5.4.3') found.push(latin1(expect(value, undefined).contents))
     }
   }
   if (found.length !== 1) throw new DerError('a name without its one CN')
@@ -212,24 +213,19 @@ function crl(der: Uint8Array): Crl {
 }
 
 /** The certificates of a PEM text, exactly `count`. White space between and one closing NUL are allowed, anything else is not. Throws `certificate-malformed`. */
-export function parsePemChain(text: string, count: number): Certificate[] {
+export function parsePemChain(pem: string | Uint8Array, count: number): Certificate[] {
+  const text = typeof pem === 'string' ? pem : latin1(pem)
   const bad = (why: string) => new AttestationError('certificate-malformed', `a PEM chain ${why}`)
   if (text.length > maxChain) throw bad(`of ${text.length} characters`)
   const block = /-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+?)\r?\n-----END CERTIFICATE-----/g
   if (text.replace(block, '').replace(/\0$/, '').trim() !== '') throw bad('with something else in it')
   const certificates = Array.from(text.matchAll(block), ([, body]) => {
-    const base64 = body!.replace(/\r?\n/g, '')
-    const der = Buffer.from(base64, 'base64')
-    if (der.toString('base64') !== base64) throw bad('that is not canonical base64')
+    const der = fromBase64(body!.replace(/\r?\n/g, ''))
+    if (!der) throw bad('that is not canonical base64')
     return parseCertificate(der)
   })
   if (certificates.length !== count) throw bad(`of ${certificates.length} certificates in place of ${count}`)
   return certificates
-}
-
-/** Whether two byte strings are the same. */
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0
 }
 
 /** What a certificate is for in Intel's PKI. */

@@ -1,12 +1,17 @@
 /** One good sample of everything that attestation reads, issued by an authority of our own; tests break one thing of it at a time. */
+import { expect } from 'vitest'
 import {
   type CollateralParts,
+  type CryptoPort,
   encodeKeyset,
   type Facts,
   type Keyset,
   loadCollateral,
+  nobleCrypto,
+  nodeCrypto,
   parseQuote,
   reportData,
+  type VerifyQuoteOptions,
   verifyQuote,
 } from '../../../src/attestation/index.ts'
 import { sha256, toBase64, toHex } from '../../../src/lib/bytes.ts'
@@ -19,7 +24,13 @@ export const authority = SoftwareQuotingAuthority.create({ now, random: seededRa
 /** Somebody else with the same tools: all of theirs is well formed, and none of it is ours. */
 export const stranger = SoftwareQuotingAuthority.create({ now, random: seededRandom('stranger') })
 
-/** Verifies a quote of `quoteBy` with the collateral of `collateralBy`, under the root of the good authority unless another is given. */
+/** Every crypto port there is: what one says, each must say. */
+export const ports = { node: nodeCrypto, noble: nobleCrypto }
+
+/**
+ * Verifies a quote of `quoteBy` with the collateral of `collateralBy`, under the root of the good authority unless another is
+ * given: once on each crypto port, and all must come to the same end.
+ */
 export function judge(o: {
   by?: SoftwareQuotingAuthority
   quoteBy?: SoftwareQuotingAuthority
@@ -30,12 +41,28 @@ export function judge(o: {
   root?: Uint8Array
   at?: number
   loadAt?: number
+  options?: Omit<VerifyQuoteOptions, 'crypto'>
 }): Facts {
   const by = o.by ?? authority
   const at = o.at ?? now
   const parts = { ...(o.collateralBy ?? by).collateral(now), ...o.parts }
-  const collateral = loadCollateral(parts, o.loadAt ?? at, o.root ?? authority.rootDer)
-  return verifyQuote(parseQuote(o.quote ?? (o.quoteBy ?? by).issueQuote(o.request)), collateral, at)
+  const quote = o.quote ?? (o.quoteBy ?? by).issueQuote(o.request)
+  const on = (crypto: CryptoPort) => {
+    const collateral = loadCollateral(parts, o.loadAt ?? at, o.root ?? authority.rootDer, { crypto })
+    return verifyQuote(parseQuote(quote), collateral, at, { ...o.options, crypto })
+  }
+  const [first, ...others] = Object.values(ports).map(crypto => settled(() => on(crypto)))
+  for (const other of others) expect(other).toEqual(first)
+  if (first?.facts) return first.facts
+  throw first?.error
+}
+
+function settled(work: () => Facts): { facts?: Facts; error?: unknown } {
+  try {
+    return { facts: work() }
+  } catch (error) {
+    return { error }
+  }
 }
 
 /** A copy with the byte at `offset` changed by `mask`. */

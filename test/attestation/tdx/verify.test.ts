@@ -46,7 +46,7 @@ describe('a good quote', () => {
       fmspc: 'c0de43485259',
       ppid: hex(authority.profile.sgx.ppid),
     })
-    expect(facts.checks.map(check => check.ok)).toEqual(Array(9).fill(true))
+    expect(facts.checks.map(check => check.ok)).toEqual(Array(15).fill(true))
   })
 
   test('gives every field of its report as it was issued', () => {
@@ -83,7 +83,7 @@ describe('the form of a quote', () => {
     ['an unknown TEE', 'quote-unsupported', authority.issueQuote({ header: { teeType: 0x10081 } })],
     ['reserved header bytes in use', 'quote-malformed', authority.issueQuote({ header: { reserved: Buffer.of(0, 0, 1, 0) } })],
     ['a body of an SGX enclave', 'quote-unsupported', edited(bytes => bytes.writeUInt16LE(1, 48), good5)],
-    ['a body of an unknown type', 'quote-unsupported', edited(bytes => bytes.writeUInt16LE(4, 48), good5)],
+    ['a body of an unknown type', 'quote-unsupported', edited(bytes => bytes.writeUInt16LE(5, 48), good5)],
     ['a body size of another type', 'quote-malformed', edited(bytes => bytes.writeUInt32LE(584, 50), good5)],
     ['a huge body size', 'quote-malformed', edited(bytes => bytes.writeUInt32LE(0xffffffff, 50), good5)],
     ['one byte after it', 'quote-malformed', Buffer.concat([good, Buffer.alloc(1)])],

@@ -72,28 +72,3 @@ describe('a certificate', () => {
     expect(outcome(() => checkRevocation(parseCertificate(root), parseCrl(pckCrl), roles.root))).toBe('accepted')
   })
 })
-
-describe('a P-256 signature', () => {
-  const point = parseCertificate(pck).publicKey
-  const { tbs, signature } = parseCertificate(pck)
-  const issuer = parseCertificate(authority.certificates.pckCa).publicKey
-
-  test('is good under its key and no other', () => {
-    expect(nodeCrypto.verifyP256(issuer, tbs, signature)).toBe(true)
-    expect(nodeCrypto.verifyP256(point, tbs, signature)).toBe(false)
-  })
-
-  test.each<[string, Uint8Array, Uint8Array]>([
-    ['a point off the curve', Buffer.concat([Buffer.of(4), Buffer.alloc(64, 1)]), signature],
-    ['a point of zeros', Buffer.concat([Buffer.of(4), Buffer.alloc(64)]), signature],
-    ['a point at infinity', Buffer.of(0), signature],
-    ['a compressed point', Buffer.concat([Buffer.of(2), issuer.subarray(1, 33)]), signature],
-    ['a signature of zeros', issuer, Buffer.alloc(64)],
-    ['a signature of all ones', issuer, Buffer.alloc(64, 0xff)],
-    ['a signature of 63 bytes', issuer, signature.subarray(1)],
-    ['a signature of 65 bytes', issuer, Buffer.concat([signature, Buffer.of(0)])],
-    ['no signature', issuer, Buffer.alloc(0)],
-  ])('is false, and no error, with %s', (_, key, value) => {
-    expect(nodeCrypto.verifyP256(key, tbs, value)).toBe(false)
-  })
-})

@@ -1,0 +1,75 @@
+/**
+ * Byte strings where there is no Node: the few operations that verification needs, on `Uint8Array` and nothing else. Decoders
+ * take one spelling of a value, so that two readers never disagree on what a text means.
+ */
+
+/** Joins byte strings into a new one. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    joined.set(part, at)
+    at += part.length
+  }
+  return joined
+}
+
+/** Whether two byte strings are the same. Not in constant time: nothing that is compared here is secret. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}
+
+export function isZero(bytes: Uint8Array): boolean {
+  return bytes.every(byte => byte === 0)
+}
+
+const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+/** Lowercase hex. */
+export function toHex(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += hexOf[byte]
+  return text
+}
+
+/** The bytes of hex in either case, which the caller has checked to be hex of whole bytes. */
+export function fromHex(text: string): Uint8Array {
+  return Uint8Array.from({ length: text.length / 2 }, (_, index) => Number.parseInt(text.slice(2 * index, 2 * index + 2), 16))
+}
+
+/** Each byte as the character of its number (ISO 8859-1), so that no byte is lost. */
+export function latin1(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return text
+}
+
+const utf8 = new TextEncoder()
+
+export function fromUtf8(text: string): Uint8Array {
+  return utf8.encode(text)
+}
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+const digits = new Map(Array.from(alphabet, (character, value) => [character.charCodeAt(0), value]))
+
+/** Canonical padded base64 (RFC 4648 §4, with the zero bits of §3.5); `undefined` for any other spelling. */
+export function fromBase64(text: string): Uint8Array | undefined {
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
+  if (text.length % 4 !== 0) return undefined
+  const bytes = new Uint8Array((text.length / 4) * 3 - padding)
+  let bits = 0
+  let held = 0
+  let at = 0
+  for (let index = 0; index < text.length - padding; index++) {
+    const digit = digits.get(text.charCodeAt(index))
+    if (digit === undefined) return undefined
+    held = (held << 6) | digit
+    bits += 6
+    if (bits < 8) continue
+    bits -= 8
+    bytes[at++] = held >> bits
+    held &= (1 << bits) - 1
+  }
+  return held === 0 ? bytes : undefined
+}
