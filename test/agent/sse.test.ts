@@ -44,6 +44,51 @@ describe('the event stream parser', () => {
     )
   })
 
+  test('brings out what was put in, however it was written and cut', () => {
+    const line = fc.string({
+      unit: fc.oneof(fc.constantFrom('ü', '世', '🦊', '\ufeff', '\u2028', '\0', ':', ' '), fc.string({ minLength: 1, maxLength: 1 })),
+    })
+    const event = fc.record({
+      data: fc.array(line, { minLength: 1, maxLength: 3 }).map(lines => lines.join('\n')),
+      event: fc.option(line, { nil: undefined }),
+    })
+    const noise = fc.oneof(
+      line.map(text => `:${text}`),
+      fc.constantFrom('id: 1', 'retry: 5', 'unknown', 'data2: x', ' data: x'),
+    )
+    const eol = fc.constantFrom('\n', '\r', '\r\n')
+    const spoken = fc.array(fc.tuple(event, fc.array(noise, { maxLength: 2 }), fc.infiniteStream(eol)), { maxLength: 6 })
+    fc.assert(
+      fc.property(spoken, fc.boolean(), fc.array(fc.nat(2_000), { maxLength: 30 }), (events, mark, cuts) => {
+        let text = mark ? '\ufeff' : ''
+        for (const [{ data, event: name }, comments, ends] of events) {
+          const lines = [...comments, ...(name === undefined ? [] : [`event: ${name}`]), ...data.split('\n').map(part => `data: ${part}`)]
+          for (const written of [...lines, '']) {
+            const [end] = ends.take(1)
+            // An LF right after a CR would belong to it.
+            text += written + (written === '' && end === '\n' && text.endsWith('\r') ? '\r\n' : end)
+          }
+        }
+        const bytes = Buffer.from(text)
+        const expected = events.map(([each]) => each)
+        expect(parse(bytes)).toEqual(expected)
+        expect(
+          parse(
+            bytes,
+            cuts.map(cut => cut % (bytes.length + 1)),
+          ),
+        ).toEqual(expected)
+        expect(
+          parse(
+            bytes,
+            Array.from({ length: bytes.length }, (_, index) => index),
+          ),
+        ).toEqual(expected)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   test('says whether an event was left unfinished', () => {
     const parser = new SseParser(100)
     parser.push(Buffer.from('data: a\n\n'))
