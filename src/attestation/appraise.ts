@@ -18,8 +18,8 @@ export interface Appraisal {
 /** TDATTRIBUTES bit 0: a host can read and change a TD under debug. No policy can allow it. */
 const debugBit = 1
 
-/** Judges facts, and the keyset bound to them, by a policy. */
-export function appraise(facts: Facts, keyset: Keyset, policy: Policy): Appraisal {
+/** Judges facts, and the keyset bound to them, by a policy. A bare quote shows no keyset: then only a policy that asks for no software and no weights accepts it. */
+export function appraise(facts: Facts, keyset: Keyset | undefined, policy: Policy): Appraisal {
   const checks: { name: string; ok: boolean; reason: string }[] = []
   const check = (name: string, ok: boolean, reason: string) => void checks.push({ name, ok, reason })
   const { report } = facts
@@ -60,13 +60,15 @@ export function appraise(facts: Facts, keyset: Keyset, policy: Policy): Appraisa
     check(`${name} is in the policy`, allowed.includes(hex(value)), `${name} is ${hex(value)}, which is not in the policy`)
   check('platform is accepted', policy.fmspcs === 'any' || policy.fmspcs.includes(facts.fmspc), `the FMSPC is ${facts.fmspc}`)
   check('machine is accepted', policy.ppids === 'any' || policy.ppids.includes(facts.ppid), `the PPID is ${facts.ppid}`)
-  const image = keyset.software.image_digest
+  const image = keyset?.software.image_digest
   check(
     'software image is accepted',
-    policy.software_images === 'any' || policy.software_images.includes(image),
-    `the software image is ${image}`,
+    policy.software_images === 'any' || (image !== undefined && policy.software_images.includes(image)),
+    `the software image is ${image ?? 'not shown'}`,
   )
-  for (const { id, weights_digest } of keyset.models)
+  if (!keyset)
+    check('weights are accepted', policy.weights.digests === 'any' && policy.weights.allow_unmeasured, 'the weights are not shown')
+  for (const { id, weights_digest } of keyset?.models ?? [])
     check(
       `weights of ${id} are accepted`,
       acceptsWeights(weights_digest, policy),

@@ -221,3 +221,20 @@ describe('reasons', () => {
     expect(appraisal.checks.filter(check => !check.ok)).toHaveLength(measurements.length + 8)
   })
 })
+
+describe('a bare quote, without a keyset', () => {
+  const bare = (policy: Partial<Policy>) => appraise(goodFacts, undefined, { ...goodPolicy, ...policy }).reasons
+  const digest = `sha256:${'99'.repeat(32)}`
+
+  test('is accepted where the policy asks for no software and no weights', () => {
+    expect(bare({})).toEqual([])
+  })
+
+  test.each<[string, Partial<Policy>, string]>([
+    ['an image', { software_images: [digest] }, 'the software image is not shown'],
+    ['measured weights', { weights: { digests: 'any', allow_unmeasured: false } }, 'the weights are not shown'],
+    ['certain weights, or none', { weights: { digests: [digest], allow_unmeasured: true } }, 'the weights are not shown'],
+  ])('is refused where the policy asks for %s', (_, policy, reason) => {
+    expect(bare(policy)).toEqual([reason])
+  })
+})
