@@ -3,6 +3,7 @@
  * check, to limit and to write the engine's body from the very object that was checked.
  */
 import type { z } from 'zod'
+import { parseExactJson } from '../lib/exact-json.ts'
 import { isLightJson } from '../lib/json-weight.ts'
 import type { Endpoint, Facts } from './endpoint.ts'
 import { RequestError } from './errors.ts'
@@ -82,7 +83,7 @@ function parseObject(bytes: Uint8Array): Body {
     throw new RequestError('invalid', 'The body has too many members or is nested too deeply.')
   let parsed: unknown
   try {
-    parsed = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
+    parsed = parseExactJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
   } catch {
     // The parser's own message may quote the body: not passed on.
     throw new RequestError('invalid', 'The body is not valid JSON.')

@@ -257,6 +257,25 @@ test.each([false, true])('reasoning that nobody would see is refused, because no
   expect(engine.requests[0]!.body.include_reasoning).toBe(true)
 })
 
+test('a number that no double holds keeps its digits, there and back', async () => {
+  const digits = '{"maximum":18446744073709551615,"x":[-9223372036854775809,1e400]}'
+  const answer = { id: 'a', object: 'chat.completion', created: 1, model: 'scripted' }
+  const choice = '{"index":0,"message":{"role":"assistant","content":"x","refusal":null},"logprobs":null,"finish_reason":"stop"}'
+  const { client, engine } = await setUp({
+    custom: async (_request, response) => {
+      const text = `${JSON.stringify(answer).slice(0, -1)},"choices":[${choice}],"odd":${digits}}`
+      response.writeHead(200, { 'content-type': 'application/json' }).end(text)
+    },
+  })
+  const call = await client.ask(Buffer.from(`{"model":"scripted","messages":[{"role":"user","content":"a"}],"x":${digits}}`))
+  expect(engine.requests[0]!.bytes.toString()).toContain(`"x":${digits}`)
+  expect(call.text).toContain(`"odd":${digits}`)
+  const refused = await client.ask(
+    Buffer.from('{"model":"scripted","messages":[{"role":"user","content":"a"}],"max_tokens":18446744073709551615}'),
+  )
+  expect(refused.error).toMatchObject({ status: 400, error: { param: 'max_tokens' } })
+})
+
 test('a member named like an object’s own machinery is a member like any other, and changes nothing here', async () => {
   const { client, engine } = await setUp()
   const members = '"__proto__":{"stream":true,"cache_salt":"x","polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":1'
