@@ -94,6 +94,12 @@ export function readBoolean(element: Element | undefined): boolean {
   return contents[0] === 0xff
 }
 
+/** A BOOLEAN DEFAULT FALSE: DER leaves the default out (X.690 §11.5), so one that stands there says true. */
+export function readTrue(element: Element | undefined): true {
+  if (!readBoolean(element)) throw new DerError('a default that is spelled out')
+  return true
+}
+
 /** A BIT STRING of whole bytes. */
 export function readBitString(element: Element | undefined): Uint8Array {
   const { contents } = expect(element, tags.bitString)

@@ -13,12 +13,12 @@ import {
   expect,
   readAll,
   readBitString,
-  readBoolean,
   readInteger,
   readOid,
   readOne,
   readSmall,
   readTime,
+  readTrue,
   tags,
 } from './der.ts'
 
@@ -161,7 +161,7 @@ function readExtensions(rest: readonly Element[]): Map<string, Uint8Array> {
   for (const extension of readAll(readOne(rest[0]!.contents, tags.sequence).contents, 32)) {
     const parts = readAll(expect(extension, tags.sequence).contents, 3)
     const oid = readOid(parts[0])
-    const critical = parts.length === 3 && readBoolean(parts[1])
+    const critical = parts.length === 3 && readTrue(parts[1])
     if (found.has(oid)) throw new DerError(`extension ${oid} twice`)
     if (critical && !understood.has(oid)) throw new DerError(`critical extension ${oid}`)
     found.set(oid, expect(parts.at(-1), tags.octetString).contents)
@@ -172,7 +172,7 @@ function readExtensions(rest: readonly Element[]): Map<string, Uint8Array> {
 function readConstraints(value: Uint8Array | undefined): { isCa: boolean; pathLength: number | undefined } {
   if (!value) return { isCa: false, pathLength: undefined }
   const [ca, length] = readAll(readOne(value, tags.sequence).contents, 2)
-  return { isCa: ca !== undefined && readBoolean(ca), pathLength: length && readSmall(length) }
+  return { isCa: ca !== undefined && readTrue(ca), pathLength: length && readSmall(length) }
 }
 
 function readKeyUsage(value: Uint8Array | undefined): Certificate['keyUsage'] {
@@ -197,7 +197,7 @@ function crl(der: Uint8Array): Crl {
   if (extensions?.tag !== 0xa0) throw new DerError('a CRL without extensions')
   for (const extension of readAll(readOne(extensions.contents, tags.sequence).contents, 16)) {
     const parts = readAll(expect(extension, tags.sequence).contents, 3)
-    if (parts.length === 3 && readBoolean(parts[1])) throw new DerError(`critical CRL extension ${readOid(parts[0])}`)
+    if (parts.length === 3 && readTrue(parts[1])) throw new DerError(`critical CRL extension ${readOid(parts[0])}`)
   }
   const revoked = new Set<bigint>()
   for (const entry of list ? readAll(list.contents, 100_000) : [])

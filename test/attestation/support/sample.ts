@@ -15,7 +15,7 @@ import {
   verifyQuote,
 } from '../../../src/attestation/index.ts'
 import { sha256, toBase64, toHex } from '../../../src/lib/bytes.ts'
-import { type QuoteRequest, SoftwareQuotingAuthority } from '../../../src/tee/index.ts'
+import { type Name, type QuoteRequest, SoftwareQuotingAuthority } from '../../../src/tee/index.ts'
 import { seededRandom } from '../../tee/support/seeded-random.ts'
 
 export const day = 24 * 60 * 60 * 1000
@@ -23,6 +23,18 @@ export const now = Date.UTC(2026, 5, 1, 12)
 export const authority = SoftwareQuotingAuthority.create({ now, random: seededRandom('attestation') })
 /** Somebody else with the same tools: all of theirs is well formed, and none of it is ours. */
 export const stranger = SoftwareQuotingAuthority.create({ now, random: seededRandom('stranger') })
+
+/** The same authority as a machine of one package sees it: its certificate is of the processor CA, and tells of no platform. */
+export const processorAuthority = authority.with({
+  sgx: ({ platformInstanceId, configuration, ...sgx }) => sgx,
+  pck: spec => ({ ...spec, issuer: processorCa(spec.issuer) }),
+  pckCa: spec => ({ ...spec, subject: processorCa(spec.subject) }),
+  pckCrl: crl => ({ ...crl, issuer: processorCa(crl.issuer) }),
+})
+
+function processorCa(name: Name): Name {
+  return name.map(pair => (pair[0] === 'CN' ? (['CN', 'Chrysalis Development SGX PCK Processor CA'] as const) : pair))
+}
 
 /** Every crypto port there is: what one says, each must say. */
 export const ports = { node: nodeCrypto, noble: nobleCrypto }

@@ -111,6 +111,11 @@ describe('the TCB signer', () => {
     ['signed by another key', 'chain-untrusted', { tcbSigner: spec => ({ ...spec, issuerKey: otherKey }) }],
     ['that is a CA', 'chain-untrusted', { tcbSigner: replaced(basicConstraints(true, 0)) }],
     ['that may not sign', 'chain-untrusted', { tcbSigner: replaced(keyUsage(keyUsageBits.cRLSign)) }],
+    [
+      'by another name',
+      'chain-untrusted',
+      { tcbSigner: spec => ({ ...spec, subject: renamed(spec, 'Chrysalis Development TCB Signing') }) },
+    ],
     ['that is revoked', 'certificate-revoked', { rootCaCrl: revoking(serials.tcbSigner) }],
   ])('%s is refused: %s', (_, code, edits) => {
     expect(loadEdited(edits)).toBe(code)
@@ -208,12 +213,44 @@ describe('TCB info and QE identity', () => {
     body: { ...document.body, tcbLevels: document.body.tcbLevels.map(level => ({ ...level, ...change })) },
   })
 
+  const tcb = (change: object) => (document: SignedDocument<TcbInfo>) => ({
+    ...document,
+    body: { ...document.body, tcbLevels: document.body.tcbLevels.map(level => ({ ...level, tcb: { ...level.tcb, ...change } })) },
+  })
+  const modules = (change: object) => (document: SignedDocument<TcbInfo>) => ({
+    ...document,
+    body: {
+      ...document.body,
+      tdxModuleIdentities: document.body.tdxModuleIdentities!.map(module => ({
+        ...module,
+        tcbLevels: module.tcbLevels.map(level => ({ ...level, ...change })),
+      })),
+    },
+  })
+  const qeLevels = (change: object) => (document: SignedDocument<QeIdentity>) => ({
+    ...document,
+    body: { ...document.body, tcbLevels: document.body.tcbLevels.map(level => ({ ...level, ...change })) },
+  })
+
   test.each<[string, string, AuthorityEdits]>([
     ['TCB info signed by another key', 'collateral-untrusted', { tcbInfo: document => ({ ...document, key: otherKey }) }],
     ['TCB info past its time', 'collateral-expired', { tcbInfo: windowed<TcbInfo>(now - day, now) }],
     ['TCB info before its time', 'collateral-expired', { tcbInfo: windowed<TcbInfo>(now + 1000, now + day) }],
     ['TCB info of SGX', 'collateral-malformed', info({ id: 'SGX' })],
     ['TCB info of version 2', 'collateral-malformed', info({ version: 2 })],
+    ['TCB info of version 4', 'collateral-malformed', info({ version: 4 })],
+    ['TCB info with a time of another zone', 'collateral-malformed', info({ nextUpdate: '2099-01-01T00:00:00+00:00' })],
+    ['TCB info with a part of a second', 'collateral-malformed', info({ nextUpdate: '2099-01-01T00:00:00.000Z' })],
+    ['TCB info with a time in small letters', 'collateral-malformed', info({ nextUpdate: '2099-01-01t00:00:00z' })],
+    ['TCB info with an evaluation number of half', 'collateral-malformed', info({ tcbEvaluationDataNumber: 20.5 })],
+    ['TCB info with a PCESVN beyond 16 bits', 'collateral-malformed', { tcbInfo: tcb({ pcesvn: 65_536 }) }],
+    ['TCB info with an SVN beyond a byte', 'collateral-malformed', { tcbInfo: tcb({ sgxtcbcomponents: Array(16).fill({ svn: 256 }) }) }],
+    ['TCB info with a negative SVN', 'collateral-malformed', { tcbInfo: tcb({ tdxtcbcomponents: Array(16).fill({ svn: -1 }) }) }],
+    ['TCB info with fifteen components', 'collateral-malformed', { tcbInfo: tcb({ tdxtcbcomponents: Array(15).fill({ svn: 0 }) }) }],
+    ['TCB info with an SVN in words', 'collateral-malformed', { tcbInfo: tcb({ sgxtcbcomponents: Array(16).fill({ svn: '1' }) }) }],
+    ['TCB info with a platform’s status for a module', 'collateral-malformed', { tcbInfo: modules({ tcbStatus: 'SWHardeningNeeded' }) }],
+    ['TCB info with a module’s ISVSVN beyond 16 bits', 'collateral-malformed', { tcbInfo: modules({ tcb: { isvsvn: 65_536 } }) }],
+    ['TCB info with a module’s date of no form', 'collateral-malformed', { tcbInfo: modules({ tcbDate: 'yesterday' }) }],
     ['TCB info with a date of no form', 'collateral-malformed', info({ nextUpdate: '2099-01-01' })],
     ['TCB info with the 30th of February', 'collateral-malformed', info({ nextUpdate: '2099-02-30T00:00:00Z' })],
     ['TCB info with half an FMSPC', 'collateral-malformed', info({ fmspc: 'c0de43' })],
@@ -233,6 +270,11 @@ describe('TCB info and QE identity', () => {
     ['QE identity before its time', 'collateral-expired', { qeIdentity: windowed<QeIdentity>(now + 1000, now + day) }],
     ['QE identity of SGX', 'collateral-malformed', identity({ id: 'QE' })],
     ['QE identity of version 3', 'collateral-malformed', identity({ version: 3 })],
+    ['QE identity of version 1', 'collateral-malformed', identity({ version: 1 })],
+    ['QE identity with a platform’s status', 'collateral-malformed', { qeIdentity: qeLevels({ tcbStatus: 'ConfigurationNeeded' }) }],
+    ['QE identity with an ISVSVN of half', 'collateral-malformed', { qeIdentity: qeLevels({ tcb: { isvsvn: 1.5 } }) }],
+    ['QE identity with a date of no form', 'collateral-malformed', identity({ issueDate: '2026-06-01 00:00:00Z' })],
+    ['QE identity without an evaluation number', 'collateral-malformed', identity({ tcbEvaluationDataNumber: undefined })],
     ['QE identity without levels', 'collateral-malformed', identity({ tcbLevels: undefined })],
     ['QE identity with a mask of a wrong size', 'collateral-malformed', identity({ attributesMask: 'ff' })],
     ['QE identity with a product id beyond 16 bits', 'collateral-malformed', identity({ isvprodid: 65_536 })],
@@ -260,6 +302,15 @@ describe('TCB info and QE identity', () => {
     ['of nothing', 'collateral-malformed', ''],
   ])('TCB info %s: %s', (_, code, tcbInfo) => {
     expect(load({ tcbInfo })).toBe(code)
+  })
+
+  test('are signed as they are spelled: odd spaces, members in another order, escapes', () => {
+    const odd = authority.with({
+      tcbInfo: document => ({ ...document, text: JSON.stringify(Object.fromEntries(Object.entries(document.body).toReversed()), null, 3) }),
+      qeIdentity: document => ({ ...document, text: JSON.stringify(document.body).replace('"TD_QE"', ' "\\u0054D_QE"\t') }),
+    })
+    expect(load(odd.collateral(now))).toBe('accepted')
+    expect(judge({ by: odd }).status).toBe('UpToDate')
   })
 
   test('of another platform do not do for a quote', () => {

@@ -49,6 +49,27 @@ describe('the platform’s level', () => {
     expect(outcome(() => judge({ quoteBy: authority.with(edits), collateralBy: authority }))).toBe('tcb-not-supported')
   })
 
+  test('counts each of the sixteen SGX components, at its very number', () => {
+    const { tcbComponents } = authority.profile.sgx
+    const asking = (index: number, by: number) =>
+      withInfo(body => ({
+        ...body,
+        tcbLevels: body.tcbLevels.map(level => ({
+          ...level,
+          tcb: { ...level.tcb, sgxtcbcomponents: level.tcb.sgxtcbcomponents.with(index, { svn: tcbComponents[index]! + by }) },
+        })),
+      }))
+    for (let index = 0; index < 16; index++)
+      for (const [by, code] of [
+        [0, 'accepted'],
+        [1, 'tcb-not-supported'],
+      ] as const)
+        expect(
+          outcome(() => judge({ quoteBy: authority, collateralBy: asking(index, by) })),
+          `component ${index} and ${by}`,
+        ).toBe(code)
+  })
+
   test('is there with every SGX component and PCESVN higher than asked', () => {
     const newer = authority.with({ sgx: sgx => ({ ...sgx, tcbComponents: sgx.tcbComponents.map(svn => svn + 1), pceSvn: 300 }) })
     expect(judge({ quoteBy: newer, collateralBy: authority }).status).toBe('UpToDate')
@@ -103,6 +124,12 @@ describe('the TDX module', () => {
     ['1.0 by another signer', 'module-mismatch', { body: { ...major(0).body, mrSignerSeam: Buffer.alloc(48, 1) } }],
   ])('%s: %s', (_, code, request) => {
     expect(outcome(() => judge({ request }))).toBe(code)
+  })
+
+  test('of a later version is refused where TCB info has no identities, and 1.0 is not', () => {
+    const bare = withInfo(({ tdxModuleIdentities, ...body }) => body)
+    expect(outcome(() => judge({ by: bare }))).toBe('module-mismatch')
+    expect(outcome(() => judge({ by: bare, request: major(0) }))).toBe('accepted')
   })
 
   test('is found by its id in either case', () => {
@@ -164,22 +191,58 @@ describe('a TD 1.5, which tells its TCB at launch and now', () => {
     bodyType: 3,
     body: { teeTcbSvn: teeTcbSvnFor(launch), teeTcbSvn2: teeTcbSvnFor(current) },
   })
-  test.each<[PlatformStatus, PlatformStatus, TcbStatus]>([
-    ['UpToDate', 'UpToDate', 'UpToDate'],
-    ['UpToDate', 'OutOfDate', 'UpToDate'],
-    ['OutOfDate', 'OutOfDate', 'OutOfDate'],
-    ['OutOfDate', 'UpToDate', 'TDRelaunchAdvised'],
-    ['OutOfDate', 'SWHardeningNeeded', 'TDRelaunchAdvised'],
-    ['OutOfDate', 'ConfigurationNeeded', 'TDRelaunchAdvisedConfigurationNeeded'],
-    ['OutOfDate', 'ConfigurationAndSWHardeningNeeded', 'TDRelaunchAdvisedConfigurationNeeded'],
-    ['OutOfDateConfigurationNeeded', 'UpToDate', 'TDRelaunchAdvisedConfigurationNeeded'],
-    ['OutOfDateConfigurationNeeded', 'ConfigurationNeeded', 'TDRelaunchAdvisedConfigurationNeeded'],
-    ['OutOfDateConfigurationNeeded', 'OutOfDateConfigurationNeeded', 'OutOfDateConfigurationNeeded'],
-    ['OutOfDate', 'Revoked', 'OutOfDate'],
-    ['Revoked', 'UpToDate', 'Revoked'],
-    ['ConfigurationNeeded', 'UpToDate', 'ConfigurationNeeded'],
-  ])('launched %s and now %s is %s', (launch, current, status) => {
-    expect(judge({ request: td15(launch, current) })).toMatchObject({ status, platform: launch })
+  /** Intel's rule: only a TD that is old itself, on a machine that is not, is told to launch anew. */
+  const expected = (launch: PlatformStatus, current: PlatformStatus): TcbStatus => {
+    if (!launch.startsWith('OutOfDate') || current.startsWith('OutOfDate') || current === 'Revoked') return launch
+    return launch.includes('Configuration') || current.includes('Configuration')
+      ? 'TDRelaunchAdvisedConfigurationNeeded'
+      : 'TDRelaunchAdvised'
+  }
+  const pairs = platformStatuses.flatMap(launch => platformStatuses.map(current => ({ launch, current })))
+
+  test.each(pairs)('launched $launch and now $current', ({ launch, current }) => {
+    const facts = judge({ request: td15(launch, current) })
+    expect(facts).toMatchObject({ status: expected(launch, current), platform: launch, current: { platform: current, module: 'UpToDate' } })
+    expect(facts.advisories).toEqual([
+      ...new Set([launch, current].filter(status => status !== 'UpToDate').map(status => `CHRYSALIS-DEV-${status}`)),
+    ])
+  })
+
+  test('comes to each of the two advices', () => {
+    expect(judge({ request: td15('OutOfDate', 'UpToDate') }).status).toBe('TDRelaunchAdvised')
+    expect(judge({ request: td15('OutOfDate', 'ConfigurationNeeded') }).status).toBe('TDRelaunchAdvisedConfigurationNeeded')
+  })
+
+  test('counts the oldest date of launch and now', () => {
+    expect(judge({ request: td15('UpToDate', 'UpToDate') }).tcbDate).toBe('2025-08-13T00:00:00Z')
+    expect(judge({ request: td15('OutOfDate', 'UpToDate') }).tcbDate).toBe('2024-03-13T00:00:00Z')
+    expect(judge({ request: td15('UpToDate', 'Revoked') }).tcbDate).toBe('2018-01-04T00:00:00Z')
+  })
+
+  const modules = (launch: Part, current: Part, qe: Part = 'UpToDate'): QuoteRequest => ({
+    version: 5,
+    body: { teeTcbSvn: teeTcbSvnFor('UpToDate', moduleSvn[launch]), teeTcbSvn2: teeTcbSvnFor('UpToDate', moduleSvn[current]) },
+    qeReport: { isvSvn: qeSvn[qe] },
+  })
+  test.each<[Part, Part, Part, TcbStatus]>([
+    ['OutOfDate', 'UpToDate', 'UpToDate', 'TDRelaunchAdvised'],
+    ['OutOfDate', 'OutOfDate', 'UpToDate', 'OutOfDate'],
+    ['OutOfDate', 'Revoked', 'UpToDate', 'OutOfDate'],
+    ['UpToDate', 'OutOfDate', 'UpToDate', 'UpToDate'],
+    ['Revoked', 'UpToDate', 'UpToDate', 'Revoked'],
+    // An old quoting enclave is as old now as at launch: to launch anew would not help.
+    ['OutOfDate', 'UpToDate', 'OutOfDate', 'OutOfDate'],
+    ['UpToDate', 'UpToDate', 'OutOfDate', 'OutOfDate'],
+    ['UpToDate', 'UpToDate', 'Revoked', 'Revoked'],
+  ])('with a module launched %s and now %s, and a quoting enclave %s, is %s', (launch, current, qe, status) => {
+    expect(judge({ request: modules(launch, current, qe) })).toMatchObject({ status, module: launch, current: { module: current }, qe })
+  })
+
+  test('has a module that TCB info knows, now as at launch', () => {
+    const teeTcbSvn2 = teeTcbSvnFor('UpToDate')
+    teeTcbSvn2[1] = 2
+    expect(outcome(() => judge({ request: { version: 5, body: { teeTcbSvn2 } } }))).toBe('module-mismatch')
+    expect(outcome(() => judge({ request: { version: 5, body: { teeTcbSvn2: teeTcbSvnFor('UpToDate', 2) } } }))).toBe('tcb-not-supported')
   })
 
   test('has a level for both, or none', () => {
@@ -189,7 +252,7 @@ describe('a TD 1.5, which tells its TCB at launch and now', () => {
 
   test('in a body of TD 1.0 tells only the one at launch', () => {
     const request = { ...td15('OutOfDate', 'UpToDate'), bodyType: 2 } as const
-    expect(judge({ request }).status).toBe('OutOfDate')
+    expect(judge({ request })).toMatchObject({ status: 'OutOfDate', current: undefined })
   })
 })
 

@@ -72,7 +72,9 @@ describe('the form of a quote', () => {
     edit(bytes)
     return bytes
   }
-  const innerType = signatureData + 4 + 128 + 6 + 384 + 64 + 2 + 32
+  const outerType = signatureData + 4 + 128
+  const innerType = outerType + 6 + 384 + 64 + 2 + 32
+  const resized = (at: number, by: number) => edited(bytes => bytes.writeUInt32LE(bytes.readUInt32LE(at) + by, at))
 
   test.each<[string, string, Buffer]>([
     ['no bytes', 'quote-malformed', Buffer.alloc(0)],
@@ -95,9 +97,37 @@ describe('the form of a quote', () => {
     ['QE authentication data beyond its end', 'quote-malformed', edited(b => b.writeUInt16LE(0xffff, innerType - 34))],
     ['a PPID in place of the PCK chain', 'quote-unsupported', edited(bytes => bytes.writeUInt16LE(3, innerType))],
     ['a huge size of the PCK chain', 'quote-malformed', edited(bytes => bytes.writeUInt32LE(0xffffffff, innerType + 2))],
+    ['certification data one byte short', 'quote-malformed', resized(outerType + 2, -1)],
+    ['certification data one byte long', 'quote-malformed', resized(outerType + 2, 1)],
+    ['a PCK chain one byte short', 'quote-malformed', resized(innerType + 2, -1)],
+    ['a PCK chain one byte long', 'quote-malformed', resized(innerType + 2, 1)],
+    ['signature data one byte long', 'quote-malformed', resized(signatureData, 1)],
+    ['a body of the TD 1.0 type with the size of TD 1.5', 'quote-malformed', edited(bytes => bytes.writeUInt16LE(2, 48), good5)],
+    ['a body of type 0', 'quote-unsupported', edited(bytes => bytes.writeUInt16LE(0, 48), good5)],
     ['more than 16 KB', 'quote-malformed', Buffer.concat([good, Buffer.alloc(16 * 1024)])],
   ])('refuses %s: %s', (_, code, bytes) => {
     expect(outcome(() => parseQuote(bytes))).toBe(code)
+  })
+
+  test.each([1, 2, 3, 4, 6, 7])('refuses a PCK identification of type %i: only the chain itself, type 5, is taken', type => {
+    expect(outcome(() => parseQuote(edited(bytes => bytes.writeUInt16LE(type, innerType))))).toBe('quote-unsupported')
+  })
+
+  test.each([1, 2, 3, 4, 5, 7])('refuses certification data of type %i: only the QE’s report, type 6, is taken', type => {
+    expect(outcome(() => parseQuote(edited(bytes => bytes.writeUInt16LE(type, outerType))))).toBe('quote-unsupported')
+  })
+
+  test('passes over zeros after it only where the caller says so, and over nothing else', () => {
+    const padded = (padding: Buffer, allowZeroPadding?: boolean) =>
+      outcome(() => parseQuote(Buffer.concat([good, padding]), allowZeroPadding === undefined ? {} : { allowZeroPadding }))
+    expect([padded(Buffer.alloc(70)), padded(Buffer.alloc(70), false), padded(Buffer.alloc(70), true)]).toEqual([
+      'quote-malformed',
+      'quote-malformed',
+      'accepted',
+    ])
+    expect(padded(Buffer.from('0000000001', 'hex'), true)).toBe('quote-malformed')
+    expect(padded(Buffer.alloc(16 * 1024), true)).toBe('quote-malformed')
+    expect(outcome(() => parseQuote(resized(innerType + 2, -1), { allowZeroPadding: true }))).toBe('quote-malformed')
   })
 
   test('refuses every quote that is cut off, wherever', () => {
@@ -107,6 +137,43 @@ describe('the form of a quote', () => {
           outcome(() => parseQuote(whole.subarray(0, size))),
           `cut to ${size}`,
         ).toBe('quote-malformed')
+  })
+})
+
+describe('a body of TD 1.5 extended', () => {
+  const tail = Buffer.from(Array.from({ length: 237 }, (_, index) => index))
+  const quote = authority.issueQuote({
+    version: 5,
+    edit: q => ({ ...q, body: { type: 4, bytes: Buffer.concat([q.body.bytes, tail]) } }),
+  })
+
+  test('is read, field by field', () => {
+    const { bodyType, report } = parseQuote(quote)
+    const { extended } = report
+    const bytes = [
+      extended!.vmId,
+      extended!.tdId,
+      extended!.deviceInfo,
+      ...Object.values(extended!.firstServiceTd),
+      ...Object.values(extended!.firstMachine),
+      ...Object.values(extended!.presentServiceTd),
+    ]
+    expect(bodyType).toBe(4)
+    expect(bytes.map(field => field.length)).toEqual([1, 32, 48, 48, 8, 16, 16, 12, 48, 8])
+    expect(Buffer.concat(bytes)).toEqual(tail)
+    expect(report.teeTcbSvn2).toEqual(developmentMeasurements.teeTcbSvn2)
+  })
+
+  test('is refused, by a message of its own', () => {
+    expect(outcome(() => judge({ quote }))).toBe('quote-unsupported')
+    expect(() => judge({ quote })).toThrow('a TD 1.5 extended body (type 4) can be read, but is not accepted')
+  })
+
+  test('verifies for a caller who judges it, and is signed like any other', () => {
+    expect(judge({ quote, options: { allowExtendedTd: true } })).toMatchObject({ status: 'UpToDate', bodyType: 4 })
+    const changed = Buffer.from(quote)
+    changed[54 + 884]! ^= 1
+    expect(outcome(() => judge({ quote: changed, options: { allowExtendedTd: true } }))).toBe('quote-signature-invalid')
   })
 })
 
