@@ -1,5 +1,5 @@
 /**
- * Certificates and revocation lists (RFC 5280), written from plain descriptions and signed with ECDSA P-256 and SHA-256, in the
+ * Certificates and revocation lists (RFC 5280), written from plain descriptions and signed with ECDSA and SHA-256 (or SHA-384), in the
  * form of Intel's SGX PKI: same extensions, same order, same criticality. A description can say anything, also what no certificate
  * should: the builder does not judge, so that a verifier can be shown every mistake.
  */
@@ -28,6 +28,8 @@ export interface CertificateSpec {
   readonly extensions: readonly Extension[]
   /** Signs; the right one is the private key of `issuer`. */
   readonly issuerKey: KeyObject
+  /** SHA-256 unless another is named. */
+  readonly hash?: 'sha256' | 'sha384'
 }
 
 /** A revocation list before it is signed. Times in milliseconds. */
@@ -43,10 +45,11 @@ export interface CrlSpec {
 }
 
 const ecdsaWithSha256 = der.sequence(der.objectIdentifier('1.2.840.10045.4.3.2'))
+const ecdsaWithSha384 = der.sequence(der.objectIdentifier('1.2.840.10045.4.3.3'))
 
 /** The signed certificate, DER. */
 export function certificate(spec: CertificateSpec): Buffer {
-  return signed(tbsCertificate(spec), spec.issuerKey)
+  return signed(tbsCertificate(spec), spec.issuerKey, spec.hash)
 }
 
 /** The part of a certificate that its signature covers (RFC 5280 §4.1.1.1). */
@@ -54,7 +57,7 @@ export function tbsCertificate(spec: Omit<CertificateSpec, 'issuerKey'>): Buffer
   return der.sequence(
     der.constructed(0, der.integer(2)),
     der.integer(spec.serial),
-    ecdsaWithSha256,
+    spec.hash === 'sha384' ? ecdsaWithSha384 : ecdsaWithSha256,
     name(spec.issuer),
     der.sequence(der.time(spec.notBefore), der.time(spec.notAfter)),
     name(spec.subject),
@@ -84,8 +87,9 @@ export function tbsCertList(spec: Omit<CrlSpec, 'issuerKey'>): Buffer {
   )
 }
 
-function signed(tbs: Buffer, key: KeyObject): Buffer {
-  return der.sequence(tbs, ecdsaWithSha256, der.bitString(sign('sha256', tbs, key)))
+function signed(tbs: Buffer, key: KeyObject, hash: 'sha256' | 'sha384' = 'sha256'): Buffer {
+  const algorithm = hash === 'sha384' ? ecdsaWithSha384 : ecdsaWithSha256
+  return der.sequence(tbs, algorithm, der.bitString(sign(hash, tbs, key)))
 }
 
 const attributeTypes = { CN: '2.5.4.3', O: '2.5.4.10', L: '2.5.4.7', ST: '2.5.4.8', C: '2.5.4.6' }
