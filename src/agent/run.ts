@@ -10,13 +10,12 @@ import { type AnswerReader, type Endpoint, endpoints } from './endpoints/index.t
 import type { EngineCall, EngineClient, EngineSink } from './engine-client.ts'
 import { errorAnswer } from './error-answer.ts'
 import { AgentError, refusal } from './errors.ts'
+import { comment, KeepAlive } from './keep-alive.ts'
 import type { Prepared } from './prepare.ts'
 import type { SealedAnswer } from './sealed-answer.ts'
 import { SseParser } from './sse.ts'
 import { Tally } from './tally.ts'
 
-/** A comment of the event stream format. */
-const keepAlive = Buffer.from(': keep-alive\n\n')
 const nothing: Usage = { prompt: 0, cached: 0, completion: 0, reasoning: 0 }
 
 export interface RunOptions {
@@ -65,7 +64,7 @@ export class Run implements EngineSink {
   #sse!: SseParser
   #kept: Buffer[] = []
   #engineType = ''
-  #keepAlive: Timer | undefined
+  readonly #keepAlive: KeepAlive
   /** Whether the caller has been sent anything of the engine's: a comment is none of it. */
   #hasPassedOn = false
   /** The limit comes from the cap, not from the caller. */
@@ -75,6 +74,8 @@ export class Run implements EngineSink {
     this.#options = options
     this.#answer = options.answer
     this.#startedAt = options.clock.now()
+    const { clock, limits } = options
+    this.#keepAlive = new KeepAlive({ clock, afterMs: limits.keepAliveMs, say: () => this.#showLife() })
     this.outcome = new Promise(resolve => {
       this.#settle = resolve
     })
@@ -131,7 +132,7 @@ export class Run implements EngineSink {
     if (!this.#endpoint.accepts(contentType, this.#facts))
       throw new AgentError('engine-garbage', 'the engine answered in another media type')
     this.#engineType = contentType
-    this.#expectSilence()
+    if (this.#reader.kind === 'events') this.#keepAlive.restart()
   }
 
   data(chunk: Buffer): boolean {
@@ -203,7 +204,7 @@ export class Run implements EngineSink {
   #forward(text: string): boolean {
     this.#begin()
     this.#hasPassedOn = true
-    this.#expectSilence()
+    this.#keepAlive.restart()
     const flowing = this.#answer.data(Buffer.from(text, 'utf8'))
     const usage = this.#usage()
     if (this.#answer.checkpoint(usage)) this.#tally.signed(usage)
@@ -215,18 +216,11 @@ export class Run implements EngineSink {
     if (!this.#answer.hasHead) this.#answer.head(this.#contentType())
   }
 
-  /** A long silence is filled with comments, which clients pass over, so that nothing on the way takes the stream for dead. */
-  #expectSilence(): void {
-    this.#keepAlive?.cancel()
-    if (this.#reader.kind !== 'events') return
-    this.#keepAlive = this.#options.clock.after(this.#options.limits.keepAliveMs, () => {
-      if (this.#over) return
-      if (this.#stall === undefined) {
-        this.#begin()
-        this.#answer.data(keepAlive)
-      }
-      this.#expectSilence()
-    })
+  /** Says nothing to a reader that takes nothing. */
+  #showLife(): void {
+    if (this.#stall !== undefined) return
+    this.#begin()
+    this.#answer.data(comment)
   }
 
   /** Whether another token could pass the cap, or has passed what was asked for. */
@@ -322,7 +316,7 @@ export class Run implements EngineSink {
     this.#over = true
     this.#call?.abort()
     this.#stall?.cancel()
-    this.#keepAlive?.cancel()
+    this.#keepAlive.stop()
     this.#kept = []
     return true
   }
