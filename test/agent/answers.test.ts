@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { kemX25519 } from '../../src/envelope/index.ts'
-import { chat, costAt, setUp } from './fixture.ts'
+import { askAt, chat, costAt, setUp } from './fixture.ts'
 
 describe('an answer in one piece', () => {
   test('comes sealed, with usage, cost and receipt', async () => {
@@ -105,5 +105,40 @@ describe('a stream', () => {
     expect(counts.length).toBeLessThanOrEqual(6)
     expect(counts).toEqual([...counts].sort((a, b) => a - b))
     expect(call.receipt?.usage.completion).toBe(200)
+  })
+})
+
+describe('several answers in one', () => {
+  const cases = [
+    { path: '/v1/chat/completions', body: chat({ n: 3 }), choices: 3 },
+    { path: '/v1/completions', body: { model: 'scripted', prompt: ['one', 'two'], n: 2 }, choices: 4 },
+    { path: '/v1/completions', body: { model: 'scripted', prompt: [[1, 2], [3], [4, 5]] }, choices: 3 },
+  ]
+  const kinds = [{ stream: false }, { stream: true, continuous: true }, { stream: true, continuous: false }]
+
+  test.each(cases.flatMap(each => kinds.map(kind => ({ ...each, ...kind }))))(
+    '$path $body.prompt: $choices are all counted (stream: $stream, counted on the way: $continuous)',
+    async ({ path, body, choices, stream, continuous = true }) => {
+      const { client } = await setUp({ continuous })
+      const call = await askAt(client, {
+        path,
+        stream,
+        body: { ...body, ...(stream ? { stream, stream_options: { include_usage: true } } : {}) },
+      })
+      const usage = { prompt: 12, cached: 0, completion: 6 * choices, reasoning: 0 }
+      expect(call).toMatchObject({ finish: 'stop', defect: undefined, receipt: { usage, cost: costAt(usage) } })
+      const told = stream ? call.chunks.at(-1)! : (JSON.parse(call.text) as Record<string, unknown>)
+      expect(told.usage).toMatchObject({ prompt_tokens: 12, completion_tokens: 6 * choices })
+    },
+  )
+
+  test('of which an engine makes one more than was asked for are no answer, and free', async () => {
+    const choice = (index: number) => ({ index, message: { role: 'assistant', content: 'x' }, finish_reason: 'stop' })
+    const { client } = await setUp({
+      custom: async (_request, response) => {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ choices: [choice(0), choice(1), choice(2)] }))
+      },
+    })
+    expect(await client.ask(chat({ n: 2 }))).toMatchObject({ finish: 'error', error: { status: 502 }, receipt: { cost: '0' } })
   })
 })
