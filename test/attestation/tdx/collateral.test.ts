@@ -1,7 +1,14 @@
 /** Collateral on its own: who signed it, for when, and in which form. What is wrong with it is found before any quote is looked at. */
 import { createPublicKey } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { type CollateralParts, intelRootDer, loadCollateral, parseQuote, verifyQuote } from '../../../src/attestation/index.ts'
+import {
+  type CollateralParts,
+  type CryptoPort,
+  intelRootDer,
+  loadCollateral,
+  parseQuote,
+  verifyQuote,
+} from '../../../src/attestation/index.ts'
 import {
   type AuthorityEdits,
   basicConstraints,
@@ -19,14 +26,19 @@ import {
 } from '../../../src/tee/index.ts'
 import { seededRandom } from '../../tee/support/seeded-random.ts'
 import { outcome } from '../support/outcome.ts'
-import { authority, day, judge, now, stranger } from '../support/sample.ts'
+import { authority, day, judge, now, ports, stranger } from '../support/sample.ts'
 
 const good = authority.collateral(now)
 const otherKey = generateP256Key(seededRandom('another key'))
 const { serials } = authority.profile
 const { root, pckCa, pck, tcbSigner } = authority.certificates
-const load = (parts: Partial<CollateralParts>, at = now, trusted: Uint8Array = authority.rootDer) =>
-  outcome(() => loadCollateral({ ...good, ...parts }, at, trusted))
+/** What comes of collateral, on every crypto port the same. */
+function load(parts: Partial<CollateralParts>, at = now, trusted: Uint8Array = authority.rootDer): string {
+  const on = (crypto: CryptoPort) => outcome(() => loadCollateral({ ...good, ...parts }, at, trusted, { crypto }))
+  const [first, ...others] = Object.values(ports).map(on)
+  for (const other of others) expect(other).toBe(first)
+  return first!
+}
 const loadEdited = (edits: AuthorityEdits) => load(authority.with(edits).collateral(now))
 
 describe('good collateral', () => {
