@@ -1,167 +1,216 @@
 /**
- * The chain itself: accounts that TON's own virtual machine moves, one message cascade after another. Every accepted message
- * makes a block, which is on disk before anybody is told.
+ * The chain itself: its time, its blocks, what goes in. A message makes a block at once, which is on disk before anybody is told;
+ * beside these, an empty block follows for each interval of time that passes.
+ *
+ * The chain never works in the background. What time alone does (empty blocks, messages that arrive later) is done when somebody
+ * next looks, at the time at which it was due, so that nobody can tell the difference.
  */
-import {
-  type Account,
-  Address,
-  beginCell,
-  Cell,
-  external,
-  internal,
-  loadMessage,
-  loadShardAccount,
-  loadTransaction,
-  type Message,
-  storeMessage,
-  storeShardAccount,
-  type TupleItem,
-} from '@ton/core'
-import { createEmptyShardAccount, Executor } from '@ton/sandbox'
+import { Address, beginCell, type Cell, external, internal, loadTransaction, type Message, storeMessage, type TupleItem } from '@ton/core'
 import type { Clock } from '../lib/clock.ts'
-import { devChainConfig } from './config.ts'
+import { makeBlock } from './block.ts'
+import { type Delivery, dueBlock, instantDelivery, Random, type Waiting } from './delivery.ts'
 import { DevChainError } from './errors.ts'
-import { type BlockWrite, ChainStore, type Head, type StoredMessage, type StoredTransaction } from './store.ts'
+import { type AccountState, Machine, type MethodResult } from './machine.ts'
+import { type Block, ChainStore, type Settings, type Snapshot } from './store.ts'
+import { ChainView } from './view.ts'
 
-/** Logical time moves on by so much for each transaction, as on the real chain. */
-const ltStep = 1_000_000n
-/** A message that sets off more than this is stopped: a loop between contracts. */
-const mostTransactions = 256
-const getMethodGas = 1_000_000n
 /** Where the faucet's coins come from: an address that holds nothing. */
 const faucet = new Address(-1, Buffer.alloc(32, 0xfa))
+const mostSnapshots = 100
 
-export interface AccountView {
-  readonly balance: bigint
-  readonly state: 'active' | 'uninitialized' | 'frozen'
-  readonly code: Cell | undefined
-  readonly data: Cell | undefined
-  readonly lastLt: bigint
-  readonly lastHash: bigint
+export interface ChainOptions {
+  /** Keeps the chain over restarts. */
+  readonly directory: string
+  readonly clock: Clock
+  /** Milliseconds from one empty block to the next, for a chain that begins here; one that is there keeps its own. 0: none. */
+  readonly blockIntervalMs: number
 }
 
-export interface MethodResult {
-  readonly gasUsed: number
-  readonly exitCode: number
-  /** The stack's tuple as a BOC, base64. */
-  readonly stack: string
-}
-
-/** A block while it is made. */
-interface Draft {
-  readonly accounts: Map<string, string>
-  readonly transactions: StoredTransaction[]
-  readonly messages: Map<string, StoredMessage>
-  lt: bigint
-  readonly seqno: number
-  readonly utime: number
+/** What executing an external message would cost its receiver, in nanoTON. */
+export interface FeeEstimate {
+  readonly inForward: bigint
+  readonly storage: bigint
+  readonly gas: bigint
+  readonly forward: bigint
 }
 
 export class DevChain {
   readonly #store: ChainStore
-  readonly #executor: Executor
+  readonly #machine: Machine
   readonly #clock: Clock
-  readonly #config: string
-  #head: Head
+  readonly #random: Random
+  #newest: Block
+  #settings: Omit<Settings, 'random'>
   #queue: Promise<unknown> = Promise.resolve()
 
-  private constructor(store: ChainStore, executor: Executor, clock: Clock) {
+  private constructor(store: ChainStore, machine: Machine, clock: Clock) {
     this.#store = store
-    this.#executor = executor
+    this.#machine = machine
     this.#clock = clock
-    this.#config = devChainConfig().toBoc().toString('base64')
-    this.#head = store.head()
+    this.#newest = store.newestBlock()
+    const settings = store.settings()
+    this.#settings = settings
+    this.#random = new Random(settings.random)
   }
 
-  /** Opens the chain kept in `directory`, or begins one. */
-  static async open(directory: string, clock: Clock): Promise<DevChain> {
-    return new DevChain(new ChainStore(directory), await Executor.create(), clock)
+  /** Opens the chain kept in `directory`, or begins one. Throws where another process has it open. */
+  static async open({ directory, clock, blockIntervalMs }: ChainOptions): Promise<DevChain> {
+    const machine = await Machine.create()
+    const block = { seqno: 1, timeMs: clock.now(), intervalMs: blockIntervalMs, startLt: 1_000_000n, endLt: 1_000_001n, digest: 'genesis' }
+    const settings = { offsetMs: 0, frozenAtMs: null, delivery: instantDelivery, random: 0 }
+    return new DevChain(new ChainStore(directory, { block, settings }), machine, clock)
   }
 
-  get seqno(): number {
-    return this.#head.seqno
+  /** The chain as of now. */
+  view(): Promise<ChainView> {
+    return this.#alone(async () => this.#viewNow())
   }
 
-  /** The chain's time: the clock's, and never earlier than the newest block. Unix seconds. */
-  now(): number {
-    return Math.max(Math.floor(this.#clock.now() / 1000), this.#head.utime)
-  }
-
-  /** Takes an external message and runs all that follows from it. Throws {@link DevChainError} `rejected`; then nothing changed. */
+  /** Takes an external message. Throws {@link DevChainError} `rejected` where its receiver does not accept it; then nothing changed. */
   accept(message: Message): Promise<void> {
-    return this.#alone(() => this.#makeBlock(beginCell().store(storeMessage(message)).endCell(), message))
+    if (message.info.type !== 'external-in') throw new DevChainError('bad-request', 'only external messages can be sent')
+    const waiting = { source: '', destination: message.info.dest.toRawString(), boc: bocOf(message) }
+    return this.#alone(async () => {
+      const view = await this.#viewNow()
+      const { delivery } = this.#settings
+      if (!delivery.externals) return this.#make(view.seqno + 1, this.#nowMs(), [{ ...waiting, due: view.seqno + 1 }])
+      await this.#tryOut(view, message, false)
+      const due = dueBlock(delivery, this.#random, view.seqno + 1, waiting, [])
+      this.#store.saveWaiting([...this.#store.waiting(), { ...waiting, due }], this.#allSettings())
+    })
   }
 
-  /** Coins out of nothing. */
+  /** Coins out of nothing, at once. `amount` in nanoTON. */
   give(to: Address, amount: bigint): Promise<void> {
-    const message = internal({ to, value: amount, bounce: false })
-    const paid: Message = { ...message, info: { ...message.info, src: faucet, createdAt: this.now(), createdLt: this.#head.lt } } as Message
-    return this.#alone(() => this.#makeBlock(beginCell().store(storeMessage(paid)).endCell(), paid))
+    return this.#alone(async () => {
+      const { seqno, utime } = await this.#viewNow()
+      const message = internal({ to, value: amount, bounce: false })
+      const info = { ...message.info, src: faucet, createdAt: utime, createdLt: this.#newest.endLt }
+      const boc = bocOf({ ...message, info } as Message)
+      await this.#make(seqno + 1, this.#nowMs(), [{ source: faucet.toRawString(), destination: to.toRawString(), boc, due: seqno + 1 }])
+    })
   }
 
-  /** An account as it is now. */
-  account(address: Address): AccountView {
-    const shard = this.#shardAccount(address.toRawString(), address)
-    const { account, lastTransactionLt: lastLt, lastTransactionHash: lastHash } = loadShardAccount(Cell.fromBase64(shard).beginParse())
-    return { ...stateOf(account), lastLt, lastHash }
+  /** Runs a get-method of `account`, which is at `address`, as of `view`. */
+  runGetMethod(view: ChainView, address: Address, account: AccountState, methodId: number, stack: TupleItem[]): Promise<MethodResult> {
+    return this.#alone(() => this.#machine.runGetMethod(address, account, methodId, stack, view.utime))
   }
 
-  /** Runs a get-method. A contract that is not there answers with exit code -13, as nodes do. */
-  async runGetMethod(address: Address, methodId: number, stack: TupleItem[]): Promise<MethodResult> {
-    const { code, data, balance } = this.account(address)
-    if (!code || !data) return { gasUsed: 0, exitCode: -13, stack: emptyStack }
-    const { output } = await this.#alone(() =>
-      this.#executor.runGetMethod({
-        code,
-        data,
-        methodId,
-        stack,
-        config: this.#config,
-        verbosity: 'short',
-        address,
-        unixTime: this.now(),
-        balance,
-        randomSeed: Buffer.alloc(32),
-        gasLimit: getMethodGas,
-        debugEnabled: false,
-      }),
-    )
-    if (!output.success) throw new DevChainError('bad-request', `the get-method cannot be run: ${output.error}`)
-    return { gasUsed: Number(output.gas_used), exitCode: output.vm_exit_code, stack: output.stack }
-  }
-
-  /** What an external message would cost its receiver, without running it for good. Signatures may be left unchecked. */
-  async estimate(
-    address: Address,
+  /** What an external message would cost its receiver as of `view`. Throws {@link DevChainError} `rejected`. */
+  estimate(
+    view: ChainView,
+    to: Address,
     body: Cell,
     init: { code: Cell; data: Cell } | undefined,
-    ignoreSignature: boolean,
-  ): Promise<{ inForward: bigint; storage: bigint; gas: bigint; forward: bigint }> {
-    const message = beginCell()
-      .store(storeMessage(external({ to: address, body, ...(init ? { init } : {}) })))
-      .endCell()
-    const { transaction } = await this.#alone(() =>
-      this.#execute(this.#shardAccount(address.toRawString(), address), message, this.#head.lt + ltStep, ignoreSignature),
-    )
-    const { description, totalFees } = loadTransaction(transaction.beginParse())
-    if (description.type !== 'generic') throw new DevChainError('bad-request', 'not a message')
-    const storage = description.storagePhase?.storageFeesCollected ?? 0n
-    const gas = description.computePhase.type === 'vm' ? description.computePhase.gasFees : 0n
-    const forward = description.actionPhase?.totalFwdFees ?? 0n
-    const actions = description.actionPhase?.totalActionFees ?? 0n
-    return { inForward: totalFees.coins - storage - gas - actions, storage, gas, forward }
+    ignoreSignatures: boolean,
+  ): Promise<FeeEstimate> {
+    return this.#alone(async () => {
+      const transaction = await this.#tryOut(view, external({ to, body, ...(init ? { init } : {}) }), ignoreSignatures)
+      const { description, totalFees } = loadTransaction(transaction.beginParse())
+      if (description.type !== 'generic') throw new DevChainError('bad-request', 'not a message')
+      const storage = description.storagePhase?.storageFeesCollected ?? 0n
+      const gas = description.computePhase.type === 'vm' ? description.computePhase.gasFees : 0n
+      const forward = description.actionPhase?.totalFwdFees ?? 0n
+      const actions = description.actionPhase?.totalActionFees ?? 0n
+      return { inForward: totalFees.coins - storage - gas - actions, storage, gas, forward }
+    })
   }
 
-  transactions(address: Address, fromLt: string | undefined, limit: number): StoredTransaction[] {
-    return this.#store.transactions(address.toRawString(), fromLt, limit)
+  /** Lets `seconds` pass: blocks follow, and what was due in them happens, each at its own time. */
+  advanceTime(seconds: number): Promise<ChainView> {
+    return this.#alone(async () => this.#moveTo(this.#nowMs() + Math.round(seconds * 1000)))
   }
 
-  block(seqno: number): StoredTransaction[] {
-    return this.#store.block(seqno)
+  /** Sets the time, in Unix seconds. Throws {@link DevChainError} `bad-request` for one that has passed. */
+  setTime(utime: number): Promise<ChainView> {
+    return this.#alone(async () => {
+      const now = Math.floor(this.#nowMs() / 1000)
+      if (utime < now) throw new DevChainError('bad-request', `time cannot go back: it is ${now} by now`)
+      return this.#moveTo(Math.max(utime * 1000, this.#nowMs()))
+    })
   }
 
-  locate(end: 'source' | 'result', source: Address, destination: Address, createdLt: string): StoredTransaction | undefined {
-    return this.#store.located(end, source.toRawString(), destination.toRawString(), createdLt)
+  /** Stops the chain's clock where it is, or lets it run on from there. */
+  setClock(mode: 'running' | 'frozen'): Promise<ChainView> {
+    return this.#alone(async () => {
+      await this.#viewNow()
+      const nowMs = this.#nowMs()
+      this.#save({ offsetMs: nowMs - this.#clock.now(), frozenAtMs: mode === 'frozen' ? nowMs : null })
+      return this.#viewNow()
+    })
+  }
+
+  /** Makes `count` blocks now, in no time. */
+  mine(count: number): Promise<ChainView> {
+    return this.#alone(async () => {
+      const { seqno } = await this.#viewNow()
+      const nowMs = this.#nowMs()
+      await this.#reach(seqno + count, () => nowMs)
+      if (this.#newest.seqno < seqno + count) await this.#make(seqno + count, nowMs, [])
+      return this.#viewNow()
+    })
+  }
+
+  /** From now on an empty block follows after each `intervalMs`; 0: only messages and {@link mine} make blocks. */
+  setBlockInterval(intervalMs: number): Promise<ChainView> {
+    return this.#alone(async () => {
+      const { seqno } = await this.#viewNow()
+      await this.#make(seqno + 1, this.#nowMs(), [], intervalMs)
+      return this.#viewNow()
+    })
+  }
+
+  /** How messages travel from now on; those under way keep their time. `seed` begins the random numbers anew. */
+  setDelivery(delivery: Delivery, seed?: number): Promise<void> {
+    return this.#alone(async () => {
+      await this.#viewNow()
+      if (seed !== undefined) this.#random.state = seed >>> 0
+      this.#save({ delivery })
+    })
+  }
+
+  /** Messages under way. */
+  waiting(): Promise<Waiting[]> {
+    return this.#alone(async () => {
+      await this.#viewNow()
+      return this.#store.waiting()
+    })
+  }
+
+  /** Remembers the chain as it is, under `name`. */
+  snapshot(name: string): Promise<Snapshot> {
+    return this.#alone(async () => {
+      const { seqno } = await this.#viewNow()
+      const known = this.#store.snapshots()
+      if (known.length >= mostSnapshots && !known.some(other => other.name === name))
+        throw new DevChainError('bad-request', `no more than ${mostSnapshots} snapshots`)
+      const snapshot = { name, seqno, timeMs: this.#nowMs() }
+      this.#store.saveSettings(this.#allSettings())
+      this.#store.saveSnapshot(snapshot)
+      return snapshot
+    })
+  }
+
+  snapshots(): Promise<Snapshot[]> {
+    return this.#alone(async () => this.#store.snapshots())
+  }
+
+  /** Makes undone all that came after the snapshot, time included; the clock goes on as it did. Throws {@link DevChainError} `not-found`. */
+  restore(name: string): Promise<ChainView> {
+    return this.#alone(async () => {
+      const snapshot = this.#store.snapshots().find(known => known.name === name)
+      if (!snapshot) throw new DevChainError('not-found', `no snapshot is called ${name}`)
+      this.#store.restore(snapshot)
+      this.#newest = this.#store.newestBlock()
+      const restored = this.#store.settings()
+      this.#random.state = restored.random
+      this.#save({
+        delivery: restored.delivery,
+        offsetMs: snapshot.timeMs - this.#clock.now(),
+        frozenAtMs: this.#settings.frozenAtMs === null ? null : snapshot.timeMs,
+      })
+      return this.#viewNow()
+    })
   }
 
   /** Waits for what runs, then closes the store. */
@@ -176,132 +225,74 @@ export class DevChain {
     return turn
   }
 
-  async #makeBlock(first: Cell, message: Message): Promise<void> {
-    const draft: Draft = {
-      accounts: new Map(),
-      transactions: [],
-      messages: new Map(),
-      lt: this.#head.lt,
-      seqno: this.#head.seqno + 1,
-      utime: this.now(),
-    }
-    const waiting: { cell: Cell; message: Message }[] = [{ cell: first, message }]
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      if (draft.transactions.length === mostTransactions)
-        throw new DevChainError('rejected', `the message sets off more than ${mostTransactions} transactions`)
-      waiting.push(...(await this.#deliver(draft, next.cell, next.message)))
-    }
-    const head: Head = { seqno: draft.seqno, lt: draft.lt, utime: draft.utime }
-    const block: BlockWrite = {
-      head,
-      accounts: draft.accounts,
-      transactions: draft.transactions,
-      messages: Array.from(draft.messages.values()),
-    }
-    this.#store.write(block)
-    this.#head = head
+  // The chain's time: the clock's, and never earlier than the newest block.
+  #nowMs(): number {
+    const { offsetMs, frozenAtMs } = this.#settings
+    return Math.max(frozenAtMs ?? Math.floor(this.#clock.now() + offsetMs), this.#newest.timeMs)
   }
 
-  /** Runs one message at its receiver; what it sends in turn is returned. */
-  async #deliver(draft: Draft, cell: Cell, message: Message): Promise<{ cell: Cell; message: Message }[]> {
-    const { info } = message
-    if (info.type === 'external-out') return []
-    const address = info.dest
-    const raw = address.toRawString()
-    draft.lt += ltStep
-    const lt = draft.lt
-    const before = draft.accounts.get(raw) ?? this.#shardAccount(raw, address)
-    const { transaction, shardAccount } = await this.#execute(before, cell, lt, false)
-    draft.accounts.set(raw, shardAccount)
-    const parsed = loadTransaction(transaction.beginParse())
-    draft.transactions.push({
-      address: raw,
-      lt: parsed.lt.toString(),
-      hash: transaction.hash().toString('base64'),
-      data: transaction.toBoc().toString('base64'),
-      utime: parsed.now,
-      seqno: draft.seqno,
-    })
-    if (info.type === 'internal') this.#connect(draft, info.src, address, info.createdLt, { resultLt: parsed.lt.toString() })
-    const sent = parsed.outMessages.values().map(out => ({ message: out, cell: beginCell().store(storeMessage(out)).endCell() }))
-    for (const { message: out } of sent) {
-      if (out.info.type === 'internal') this.#connect(draft, address, out.info.dest, out.info.createdLt, { sourceLt: parsed.lt.toString() })
-      if (out.info.type === 'internal' && out.info.createdLt > draft.lt) draft.lt = out.info.createdLt
-    }
-    return sent
+  async #viewNow(): Promise<ChainView> {
+    const { seqno, timeMs, intervalMs } = this.#newest
+    const current = intervalMs === 0 ? seqno : seqno + Math.floor((this.#nowMs() - timeMs) / intervalMs)
+    await this.#reach(current, at => timeMs + (at - seqno) * intervalMs)
+    return new ChainView(this.#store, current)
   }
 
-  #connect(draft: Draft, source: Address, destination: Address, createdLt: bigint, end: { sourceLt?: string; resultLt?: string }): void {
-    const key = `${source.toRawString()} ${destination.toRawString()} ${createdLt}`
-    const known = draft.messages.get(key) ?? {
-      source: source.toRawString(),
-      destination: destination.toRawString(),
-      createdLt: createdLt.toString(),
-      sourceLt: undefined,
-      resultLt: undefined,
+  /** Makes those of the blocks up to `last` in which something arrives. */
+  async #reach(last: number, timeOf: (seqno: number) => number): Promise<void> {
+    for (;;) {
+      const due = this.#store.waiting().reduce((first, message) => Math.min(first, message.due), Number.POSITIVE_INFINITY)
+      const seqno = Math.max(due, this.#newest.seqno + 1)
+      if (seqno > last) return
+      await this.#make(seqno, timeOf(seqno), [])
     }
-    draft.messages.set(key, { ...known, ...end })
   }
 
-  async #execute(
-    shardAccount: string,
-    message: Cell,
-    lt: bigint,
-    ignoreChksig: boolean,
-  ): Promise<{ transaction: Cell; shardAccount: string }> {
-    const { result } = await this.#executor.runTransaction({
-      config: this.#config,
-      libs: null,
-      verbosity: 'short',
-      shardAccount,
-      message,
-      now: this.now(),
-      lt,
-      randomSeed: Buffer.alloc(32),
-      ignoreChksig,
-      debugEnabled: false,
-    })
-    if (!result.success) {
-      const code = result.vmResults?.vmExitCode
-      throw new DevChainError(
-        'rejected',
-        `cannot apply external message to current state : ${code === undefined ? result.error : `External message was not accepted: terminating vm with exit code ${code}`}`,
-      )
-    }
-    return { transaction: Cell.fromBase64(result.transaction), shardAccount: result.shardAccount }
-  }
-
-  #shardAccount(raw: string, address: Address): string {
-    return (
-      this.#store.account(raw) ??
-      beginCell()
-        .store(storeShardAccount(createEmptyShardAccount(address)))
-        .endCell()
-        .toBoc()
-        .toString('base64')
+  async #make(seqno: number, timeMs: number, binding: readonly Waiting[], intervalMs = this.#newest.intervalMs): Promise<void> {
+    const waiting = this.#store.waiting()
+    const arriving = [...binding, ...waiting.filter(message => message.due <= seqno)]
+    const made = await makeBlock(
+      {
+        machine: this.#machine,
+        account: raw => this.#store.account(raw, seqno),
+        previous: this.#newest,
+        seqno,
+        timeMs,
+        intervalMs,
+        delivery: this.#settings.delivery,
+        random: this.#random,
+        underWay: waiting.filter(message => message.due > seqno),
+      },
+      arriving,
+      binding.length,
     )
+    this.#store.write(made, this.#allSettings())
+    this.#newest = made.block
+  }
+
+  async #tryOut(view: ChainView, message: Message, ignoreSignatures: boolean): Promise<Cell> {
+    if (message.info.type !== 'external-in') throw new DevChainError('bad-request', 'only external messages can be sent')
+    const cell = beginCell().store(storeMessage(message)).endCell()
+    const moment = { utime: Math.floor(this.#nowMs() / 1000), lt: this.#newest.endLt + 1_000_000n }
+    return (await this.#machine.run(view.shardAccount(message.info.dest), cell, moment, { ignoreSignatures })).transaction
+  }
+
+  #moveTo(nowMs: number): Promise<ChainView> {
+    if (this.#settings.frozenAtMs !== null) this.#save({ frozenAtMs: nowMs })
+    else this.#save({ offsetMs: nowMs - this.#clock.now() })
+    return this.#viewNow()
+  }
+
+  #save(changed: Partial<Omit<Settings, 'random'>>): void {
+    this.#settings = { ...this.#settings, ...changed }
+    this.#store.saveSettings(this.#allSettings())
+  }
+
+  #allSettings(): Settings {
+    return { ...this.#settings, random: this.#random.state }
   }
 }
 
-/** An empty stack, as the machine writes it. */
-const emptyStack = beginCell().storeUint(0, 24).endCell().toBoc().toString('base64')
-
-function stateOf(account: Account | null | undefined): Omit<AccountView, 'lastLt' | 'lastHash'> {
-  if (!account) return { balance: 0n, state: 'uninitialized', code: undefined, data: undefined }
-  const { state, balance } = account.storage
-  if (state.type === 'active')
-    return { balance: balance.coins, state: 'active', code: state.state.code ?? undefined, data: state.state.data ?? undefined }
-  return { balance: balance.coins, state: state.type === 'frozen' ? 'frozen' : 'uninitialized', code: undefined, data: undefined }
-}
-
-/** Reads an external message from a BOC. Throws {@link DevChainError} `bad-request`. */
-export function readExternal(boc: Buffer): Message {
-  let message: Message
-  try {
-    message = loadMessage(Cell.fromBoc(boc)[0]!.beginParse())
-  } catch (cause) {
-    throw new DevChainError('bad-request', 'cannot deserialize bag-of-cells: not a message', { cause })
-  }
-  if (message.info.type !== 'external-in') throw new DevChainError('bad-request', 'only external messages can be sent')
-  return message
+function bocOf(message: Message): string {
+  return beginCell().store(storeMessage(message)).endCell().toBoc().toString('base64')
 }
