@@ -65,14 +65,20 @@ export function loadCollateral(
   { crypto }: { crypto: CryptoPort },
 ): Collateral {
   const list = new Checklist()
-  const issued = (pem: string, role: Role): { root: Certificate; certificate: Certificate } => {
-    const [certificate, root] = parsePemChain(pem, 2) as [Certificate, Certificate]
+  const issued = (pem: string, role: Role, parsed: readonly Certificate[] = []): { root: Certificate; certificate: Certificate } => {
+    const [certificate, root] = parsePemChain(pem, 2, parsed) as [Certificate, Certificate]
     verifyRoot(root, trustedRoot, now)
     verifyIssued(certificate, root, role, now, crypto)
     return { root, certificate }
   }
-  const signer = list.check('TCB signer leads to the trusted root', () => issued(parts.tcbIssuerChain, roles.tcbSigner)).certificate // 1
-  const { root, certificate: pckCa } = list.check('PCK CA leads to the trusted root', () => issued(parts.pckCrlIssuerChain, roles.pckCa)) // 2
+  const { root, certificate: signer } = list.check(
+    'TCB signer leads to the trusted root',
+    () => issued(parts.tcbIssuerChain, roles.tcbSigner), // 1
+  )
+  const { certificate: pckCa } = list.check(
+    'PCK CA leads to the trusted root',
+    () => issued(parts.pckCrlIssuerChain, roles.pckCa, [root]), // 2
+  )
   const rootCrl = list.check('root’s revocation list is current and clears TCB signer and PCK CA', () => {
     const crl = parseCrl(parts.rootCaCrl) // 3
     verifyCrl(crl, root, 'root CA CRL', now, crypto)

@@ -8,7 +8,7 @@ import { sameBytes, toHex } from './bytes.ts'
 import type { Collateral } from './collateral.ts'
 import type { CryptoPort } from './crypto-port.ts'
 import { type PckFacts, readPckFacts } from './sgx-extension.ts'
-import { type Certificate, checkRevocation, parsePemChain, roles, verifyIssued, verifyRoot } from './x509.ts'
+import { type Certificate, checkRevocation, checkWindow, parsePemChain, roles, verifyIssued, verifyRoot } from './x509.ts'
 
 /** A PCK chain that was verified under one collateral, from `from` to `until` (ms, both inclusive). */
 export interface PckChain {
@@ -24,10 +24,12 @@ export interface PckChain {
  * of; neither CA nor leaf revoked. Throws {@link AttestationError}.
  */
 export function verifyPckChain(pem: Uint8Array, collateral: Collateral, now: number, crypto: CryptoPort): PckChain {
-  const chain = parsePemChain(pem, 3) as [Certificate, Certificate, Certificate]
+  const chain = parsePemChain(pem, 3, [collateral.pckCa, collateral.root]) as [Certificate, Certificate, Certificate]
   const [pck, ca, root] = chain
   verifyRoot(root, collateral.root.raw, now)
-  verifyIssued(ca, root, roles.pckCa, now, crypto)
+  // The very certificate that the collateral's lists hang on was verified with it.
+  if (ca === collateral.pckCa) checkWindow(ca, roles.pckCa, now)
+  else verifyIssued(ca, root, roles.pckCa, now, crypto)
   verifyIssued(pck, ca, roles.pck, now, crypto)
   // A CA may have been issued anew, but the list must be of the very key that issued this leaf, not of its sister's.
   if (!sameBytes(ca.subject, collateral.pckCrl.issuer) || !sameBytes(ca.publicKey, collateral.pckCa.publicKey))

@@ -212,8 +212,11 @@ function crl(der: Uint8Array): Crl {
   }
 }
 
-/** The certificates of a PEM text, exactly `count`. White space between and one closing NUL are allowed, anything else is not. Throws `certificate-malformed`. */
-export function parsePemChain(pem: string | Uint8Array, count: number): Certificate[] {
+/**
+ * The certificates of a PEM text, exactly `count`. White space between and one closing NUL are allowed, anything else is not. One
+ * that is among `parsed`, byte by byte, is given back as it is there. Throws `certificate-malformed`.
+ */
+export function parsePemChain(pem: string | Uint8Array, count: number, parsed: readonly Certificate[] = []): Certificate[] {
   const text = typeof pem === 'string' ? pem : latin1(pem)
   const bad = (why: string) => new AttestationError('certificate-malformed', `a PEM chain ${why}`)
   if (text.length > maxChain) throw bad(`of ${text.length} characters`)
@@ -222,7 +225,7 @@ export function parsePemChain(pem: string | Uint8Array, count: number): Certific
   const certificates = Array.from(text.matchAll(block), ([, body]) => {
     const der = fromBase64(body!.replace(/\r?\n/g, ''))
     if (!der) throw bad('that is not canonical base64')
-    return parseCertificate(der)
+    return parsed.find(({ raw }) => sameBytes(raw, der)) ?? parseCertificate(der)
   })
   if (certificates.length !== count) throw bad(`of ${certificates.length} certificates in place of ${count}`)
   return certificates

@@ -46,6 +46,19 @@ describe.each(Object.entries(ports))('the %s port', (_, crypto) => {
     }
   })
 
+  test('takes halves that begin with zeros', () => {
+    const key = generateP256Key(seededRandom('zeros'))
+    const point = createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-65)
+    const message = Buffer.from('zeros')
+    for (const half of [0, 32]) {
+      // One signature in 256 is such a one; each is another.
+      let signature: Buffer
+      do signature = sign('sha256', message, { key, dsaEncoding: 'ieee-p1363' })
+      while (signature[half] !== 0)
+      expect(crypto.verifyP256(point, message, signature)).toBe(true)
+    }
+  })
+
   test.each<[string, Uint8Array, Uint8Array]>([
     ['a point off the curve', Buffer.concat([Buffer.of(4), Buffer.alloc(64, 1)]), signature],
     ['a point of zeros', Buffer.concat([Buffer.of(4), Buffer.alloc(64)]), signature],
