@@ -4,13 +4,14 @@
  *   npm run bench              everything
  *   npm run bench -- gateway   one of them
  */
+import { attestation } from './attestation.ts'
 import { bodies } from './bodies.ts'
 import { gateway } from './gateway.ts'
 import { leaving } from './leaving.ts'
 import { limits } from './limits.ts'
 import { streams } from './streams.ts'
 
-const benches: Record<string, () => Promise<void>> = { gateway, streams, leaving, limits, bodies }
+const benches: Record<string, () => Promise<void>> = { attestation, gateway, streams, leaving, limits, bodies }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !(name in benches))
