@@ -142,10 +142,12 @@ function stateOf(account: Account | null | undefined): Omit<AccountState, 'lastL
 function rejection(shardAccount: string, error: string, vm: { vmLog: string; vmExitCode: number } | undefined): string {
   const prefix = 'LITE_SERVER_UNKNOWN: cannot apply external message to current state : '
   const { account } = loadShardAccount(Cell.fromBase64(shardAccount).beginParse())
-  if (!account) return `${prefix}Failed to unpack account state`
+  if (!account || (account.storage.state.type === 'uninit' && account.storage.balance.coins === 0n))
+    return `${prefix}Failed to unpack account state`
   const hash = account.addr.toRawString().split(':')[1]?.toUpperCase()
   const reason = `${prefix}External message was not accepted\nCannot run message on account: inbound external message rejected by`
-  if (!vm?.vmLog) return `${reason} account ${hash} before smart-contract execution`.concat(vm ? '' : `: ${error}`)
+  if (!vm && !error.includes('before smart-contract execution')) return `${prefix}External message was not accepted: ${error}`
+  if (!vm?.vmLog) return `${reason} account ${hash} before smart-contract execution`
   const steps = vm.vmLog.split('\n').filter(line => line.startsWith('execute ')).length
   return `${reason} transaction ${hash}:\nexitcode=${vm.vmExitCode}, steps=${steps}, gas_used=0\nVM Log (truncated):\n...${vm.vmLog.slice(-300)}`
 }
