@@ -1,5 +1,6 @@
 export type { ChainClient, Patience } from './chain.ts'
 export * from './code.ts'
+export * from './command.ts'
 export * from './errors.ts'
 export * from './keys.ts'
 export * from './messages.ts'

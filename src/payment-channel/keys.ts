@@ -25,6 +25,11 @@ export function keyPairOf(seed: Uint8Array): KeyPair {
 
 /** Reads the key in `file`. Throws {@link ChannelError} `key-file` when it is missing, malformed, or not ours alone. */
 export async function loadKey(file: string): Promise<KeyPair> {
+  return keyPairOf(parseSeed(file, await readSecretFile(file)))
+}
+
+/** The text of a file that holds a secret. Throws {@link ChannelError} `key-file` when it is missing, or not ours alone. */
+export async function readSecretFile(file: string): Promise<string> {
   const handle = await open(file, 'r').catch(cause => {
     throw new ChannelError('key-file', `cannot read the key file ${file}: ${reasonOf(cause)}`, { cause })
   })
@@ -36,7 +41,7 @@ export async function loadKey(file: string): Promise<KeyPair> {
         'key-file',
         `the key file ${file} is open to others (mode ${(mode & 0o777).toString(8)}): make a new key, or chmod 600 it`,
       )
-    return keyPairOf(parseSeed(file, await handle.readFile('utf8')))
+    return await handle.readFile('utf8')
   } finally {
     await handle.close()
   }
