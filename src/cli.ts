@@ -1,6 +1,7 @@
 /** The `chrysalis` command: one subcommand per role. Each role is loaded only when it is asked for. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { channelCommand } from './channel/commands.ts'
 import { ConfigError } from './config.ts'
 import { CodedError } from './lib/coded-error.ts'
 
@@ -59,6 +60,8 @@ function program(): Command {
     .addOption(new Option('--host <host>', 'address to listen on').default('127.0.0.1'))
     .addOption(new Option('--port <n>', 'port to listen on').argParser(port).default(8081))
     .action(async ({ data, host, port }) => (await import('./dev-chain.ts')).runDevChain({ directory: data, host, port }))
+
+  command.addCommand(channelCommand())
 
   return command
 }

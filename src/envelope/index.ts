@@ -2,7 +2,14 @@ export { EnvelopeError, type EnvelopeErrorCode, type Problem, problemOf } from '
 export { OpenedRequest, RequestOpener, type RequestOpenerOptions } from './open-request.ts'
 export { ResponseOpener } from './open-response.ts'
 export { cellBytes } from './padding.ts'
-export { type CheckpointExpectation, type Receipt, type ReceiptExpectation, verifyCheckpoint, verifyReceipt } from './receipt.ts'
+export {
+  type CheckpointExpectation,
+  type Receipt,
+  type ReceiptExpectation,
+  verifyCheckpoint,
+  verifyReceipt,
+  verifySignedStatement,
+} from './receipt.ts'
 export { generateRecipientKeyPair, keyId, type RecipientKey, type RecipientKeyPair, recipientKeyPair } from './recipient-key.ts'
 export { RecipientKeyring } from './recipient-keyring.ts'
 export { ReplayMemory } from './replay-memory.ts'

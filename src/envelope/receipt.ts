@@ -97,6 +97,18 @@ export function signStatement(statement: Receipt, key: { sign(bytes: Uint8Array)
   return concat(u16(json.length), json, signature)
 }
 
+/**
+ * What a RECEIPT or CHECKPOINT payload says, once its signature holds under `publicKey`. For an auditor, who was not there: that it
+ * is what was sent and seen is for {@link verifyReceipt}. Throws `bad-receipt`.
+ */
+export function verifySignedStatement(payload: Uint8Array, publicKey: Uint8Array): Receipt {
+  const { json, signature } = asBadReceipt(() => split(payload))
+  const statement = asBadReceipt(() => toStatement(parsePlain(json, 'a statement')))
+  if (!signatureHolds(signedBytes(statement.finish === null ? 'checkpoint' : 'receipt', json), publicKey, signature))
+    throw differs('signature')
+  return statement
+}
+
 /** What a statement says, before its signature was checked. Throws `malformed`. */
 export function unverifiedStatement(payload: Uint8Array): Receipt {
   return toStatement(parsePlain(split(payload).json, 'a statement'))

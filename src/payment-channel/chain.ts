@@ -56,7 +56,8 @@ export async function poll<T>({ clock, intervalMs, timeoutMs }: Patience, look: 
   }
 }
 
-async function pause(clock: Clock, delayMs: number): Promise<void> {
+/** Lets `delayMs` pass. Unlike the clock's own timers it keeps the process alive meanwhile. */
+export async function pause(clock: Clock, delayMs: number): Promise<void> {
   // The clock's timers let a process end; one that waits for money to arrive must not.
   const hold = setInterval(() => {}, 2 ** 30)
   try {
