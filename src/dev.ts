@@ -9,11 +9,11 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { isLoopback } from './agent/index.ts'
-import { developmentPolicy } from './attestation/index.ts'
 import { ConfigError } from './config.ts'
 import { type DevFolder, openFolder, untilPartsAreGone, writePrivate } from './dev/folder.ts'
 import { fundOperator, openAccount } from './dev/funding.ts'
 import { type PccsServer, servePccs } from './dev/pccs-server.ts'
+import { keepPolicy } from './dev/policy.ts'
 import { type Child, startChild } from './dev/supervisor.ts'
 import { DEV_GLOBAL_ID } from './dev-chain/index.ts'
 import { messageOf } from './lib/coded-error.ts'
@@ -151,8 +151,7 @@ class Deployment {
   async #trust(): Promise<SoftwareQuotingAuthority> {
     const authority = await SoftwareQuotingAuthority.open(this.#folder.authority, { now: Date.now() })
     this.#pccs = await servePccs(authority.pccs())
-    if (!existsSync(this.#folder.policyFile))
-      writePrivate(this.#folder.policyFile, `${JSON.stringify(developmentPolicy(developmentMeasurements), null, 2)}\n`)
+    keepPolicy(this.#folder.policyFile, developmentMeasurements)
     return authority
   }
 

@@ -1,6 +1,7 @@
-export { type Appraisal, appraise, type Check } from './appraise.ts'
+export { type Appraisal, appraise, type Subject } from './appraise.ts'
 export { CollateralClient, type CollateralClientOptions } from './collateral-client.ts'
-export { type Advice, AttestationError, type AttestationErrorCode, adviceFor, attestationErrorCodes } from './errors.ts'
+export { developmentPolicy, isOlderDevelopmentPolicy, type NamedMeasurements } from './development-policy.ts'
+export { type Advice, AttestationError, type AttestationErrorCode, adviceFor, attestationErrorCodes, type Check } from './errors.ts'
 export {
   type EvidenceDocument,
   encodeKeyset,
@@ -12,7 +13,9 @@ export {
   reportData,
 } from './evidence.ts'
 export { type CollateralSource, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseState } from './lease.ts'
-export { developmentPolicy, type NamedMeasurements, type Policy, parsePolicy } from './policy.ts'
+export type { ReplayedEvents } from './policy/events.ts'
+export type { Freshness } from './policy/freshness.ts'
+export { type Policy, parsePolicy, policyVersion } from './policy.ts'
 export type { Collateral, CollateralParts } from './tdx/collateral.ts'
 export type { CryptoPort } from './tdx/crypto-port.ts'
 export { intelRootDer } from './tdx/intel-root.ts'
@@ -21,7 +24,7 @@ export { nodeCrypto } from './tdx/node-crypto.ts'
 export { HeldPckChains } from './tdx/pck-chain.ts'
 export { type ParseQuoteOptions, parseQuote, type QeReport, type Quote } from './tdx/quote.ts'
 export type { PckFacts, PckPlatform, SgxType } from './tdx/sgx-extension.ts'
-export type { TcbStatus, TcbVerdict } from './tdx/tcb.ts'
+export type { TcbPart, TcbStatus, TcbVerdict } from './tdx/tcb.ts'
 export type { BodyType, ExtendedTd, TdReport } from './tdx/td-report.ts'
 export type { Facts, VerifyQuoteOptions } from './tdx/verify.ts'
 export { loadCollateral, verifyQuote } from './verifier.ts'

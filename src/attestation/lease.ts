@@ -4,8 +4,7 @@
  */
 import type { Clock, Timer } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
-import type { Check } from './appraise.ts'
-import { AttestationError } from './errors.ts'
+import { AttestationError, type Check } from './errors.ts'
 import type { Policy } from './policy.ts'
 import type { Collateral } from './tdx/collateral.ts'
 import type { Quote } from './tdx/quote.ts'

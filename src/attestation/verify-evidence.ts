@@ -45,7 +45,7 @@ export function verifyEvidence(o: {
     throw new AttestationError('report-data-mismatch', 'the quote is not over our nonce and this keyset')
   if (keyset.worker !== o.worker) throw new AttestationError('worker-mismatch', 'the keyset is that of another worker')
   if (keyset.not_after <= o.now) throw new AttestationError('keyset-expired', 'the keyset is past its time')
-  const appraisal = appraise(facts, keyset, o.policy)
+  const appraisal = appraise({ facts, keyset, freshness: 'our-nonce', now: o.now }, o.policy)
   if (!appraisal.accepted)
     throw new AttestationError('policy-refused', `the policy does not accept this worker: ${appraisal.reasons.join('; ')}`, {
       reasons: appraisal.reasons,

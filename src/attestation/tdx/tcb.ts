@@ -11,6 +11,15 @@ import type { IsvLevel, ModuleIdentity, ModuleStatus, PlatformLevel, PlatformSta
 /** The merged status: a platform's, or one of the two that advise to launch the TD anew. */
 export type TcbStatus = PlatformStatus | 'TDRelaunchAdvised' | 'TDRelaunchAdvisedConfigurationNeeded'
 
+/** One part of a TCB and the level that it has. The quoting enclave is one at launch and now. */
+export interface TcbPart {
+  readonly part: 'platform' | 'module' | 'current-platform' | 'current-module' | 'qe'
+  readonly status: PlatformStatus
+  /** RFC 3339. */
+  readonly tcbDate: string
+  readonly advisories: readonly string[]
+}
+
 export interface TcbVerdict {
   /** All parts in one. */
   readonly status: TcbStatus
@@ -24,6 +33,8 @@ export interface TcbVerdict {
   readonly advisories: readonly string[]
   /** The oldest of all parts, RFC 3339. */
   readonly tcbDate: string
+  /** Every part that has a level. */
+  readonly parts: readonly TcbPart[]
 }
 
 /** Evaluates the TCB of a quote whose signatures were all checked. Throws `tcb-not-supported`, `module-mismatch`. */
@@ -33,7 +44,13 @@ export function evaluateTcb(quote: Quote, pck: PckFacts, info: TcbInfo, qe: IsvL
   // From TD 1.5 on a quote tells its TCB at launch and now; a TD that is only old itself is told to launch anew.
   const current = teeTcbSvn2 && evaluateAt(teeTcbSvn2, quote, pck, info)
   const atLaunch = converge(launch, qe)
-  const parts = [launch.platform, launch.module, current?.platform, current?.module, qe].filter(part => part !== undefined)
+  const parts = [
+    ...part('platform', launch.platform),
+    ...part('module', launch.module),
+    ...part('current-platform', current?.platform),
+    ...part('current-module', current?.module),
+    ...part('qe', qe),
+  ]
   return {
     status: current ? relaunch(atLaunch, converge(current, qe)) : atLaunch,
     ...statuses(launch),
@@ -41,7 +58,12 @@ export function evaluateTcb(quote: Quote, pck: PckFacts, info: TcbInfo, qe: IsvL
     current: current && statuses(current),
     advisories: [...new Set(parts.flatMap(part => part.advisories))],
     tcbDate: parts.map(part => part.tcbDate).sort()[0]!,
+    parts,
   }
+}
+
+function part(name: TcbPart['part'], level: PlatformLevel | IsvLevel | undefined): TcbPart[] {
+  return level ? [{ part: name, status: level.status, tcbDate: level.tcbDate, advisories: level.advisories }] : []
 }
 
 interface Evaluated {
