@@ -1,0 +1,20 @@
+/** Every target: `npm run fuzz` runs them in this order, and the suite runs each for a moment. */
+import type { FuzzTarget } from '../harness/target.ts'
+import { certificateTarget } from './certificate.ts'
+import { crlTarget } from './crl.ts'
+import { derTarget } from './der.ts'
+import { jsonTarget } from './json.ts'
+import { pemChainTarget } from './pem-chain.ts'
+import { quoteTarget } from './quote.ts'
+import { qeIdentityTarget, tcbInfoTarget } from './tcb-info.ts'
+
+export const targets: readonly FuzzTarget[] = [
+  quoteTarget,
+  pemChainTarget,
+  certificateTarget,
+  crlTarget,
+  derTarget,
+  jsonTarget,
+  tcbInfoTarget,
+  qeIdentityTarget,
+]
