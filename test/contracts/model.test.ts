@@ -1,0 +1,28 @@
+/** The contract on the TVM against the model in TypeScript, message by message, and the design's invariants after each. */
+import { beforeAll, describe, expect, it } from 'vitest'
+import { channelCode } from '../../src/payment-channel/index.ts'
+import { checkLives } from './lives/check.ts'
+import { live, type Options } from './lives/conformance.ts'
+import { scripts } from './lives/scripts.ts'
+import { Tally } from './lives/tally.ts'
+import { newborns } from './lives/world.ts'
+import { createMachine } from './machine.ts'
+
+let options: Options
+beforeAll(async () => {
+  options = { machine: await createMachine(), newborns: newborns(channelCode), tally: new Tally() }
+})
+
+describe('the channel does what the model says', () => {
+  it.each(Object.keys(scripts))('%s', async name => {
+    await live(scripts[name]!, options)
+  })
+
+  it('in random lives', { timeout: 120_000 }, async () => {
+    const tally = new Tally()
+    await checkLives({ ...options, tally }, { seed: 20_261_126, runs: 120, longest: 40 })
+    console.log(tally.report())
+    expect(tally.steps).toBeGreaterThan(1_500)
+    expect(tally.invariants.size).toBe(17)
+  })
+})
