@@ -1,101 +1,65 @@
 /**
- * Every byte of evidence and collateral, changed once: it is refused, or it says exactly what it said before. The few places where
- * a change is without effect are listed with the reason, so that a new one is noticed.
+ * Every byte of quotes and of their collateral, changed once: it is refused, or it says exactly what it said before. The few bytes
+ * where a change is without effect are listed with the reason (`../mutations/subjects.ts`), so that a new one is noticed.
+ * `npm run test:mutations` changes each byte in more ways, and counts.
  */
-import { beforeAll, describe, expect, test } from 'vitest'
-import { type CollateralParts, type Facts, loadCollateral, parseQuote, verifyQuote } from '../../../src/attestation/index.ts'
+import { describe, expect, test } from 'vitest'
+import { loadCollateral, parseQuote, verifyQuote } from '../../../src/attestation/index.ts'
 import { pem } from '../../../src/tee/index.ts'
+import { tdxData, whySkipped } from '../../tee/support/tdx-data.ts'
+import { defects, mutateEach } from '../mutations/mutate.ts'
+import { collateralSubjects, ownEvidence, quoteSubject, realEvidence, type Subject } from '../mutations/subjects.ts'
 import { outcome } from '../support/outcome.ts'
-import { authority, flipped, now } from '../support/sample.ts'
+import { authority, now } from '../support/sample.ts'
 
-const parts = authority.collateral(now)
-const collateral = loadCollateral(parts, now, authority.rootDer)
-const quotes = { 4: authority.issueQuote(), 5: authority.issueQuote({ version: 5 }) }
 /** A low bit, the bit of a letter's case, the highest bit, all bits: in turn, one for each byte. */
 const masks = [0x01, 0x20, 0x80, 0xff]
 
-/** What came out where a changed byte was accepted, by offset. Anything but an AttestationError is thrown on. */
-function accepted<Result>(bytes: Uint8Array, work: (changed: Buffer) => Result, stride = 1): Map<number, Result> {
-  const found = new Map<number, Result>()
-  for (let turn = 0; turn * stride < bytes.length; turn++) {
-    const changed = flipped(bytes, turn * stride, masks[turn % masks.length])
-    outcome(() => void found.set(turn * stride, work(changed)))
-  }
-  return found
+/** Collateral costs more to read than a quote: of what is long of it, or real, every third byte is changed. */
+const strideOf = ({ name, bytes }: Subject) => (name.startsWith('quote') || (bytes.length < 3000 && !name.includes('real')) ? 1 : 3)
+
+const own = [...ownEvidence.map(quoteSubject), ...collateralSubjects(ownEvidence[0]!)]
+const real = tdxData === undefined ? [] : realEvidence(tdxData)
+
+function nothingElseVerifies(subject: Subject): void {
+  const stride = strideOf(subject)
+  const result = mutateEach(subject, offset => [masks[(offset / stride) % masks.length]!], stride)
+  expect(result.changes).toBe(Math.ceil(subject.bytes.length / stride))
+  expect(defects(result)).toEqual([])
+  // Far more is refused than not: a subject that anything passes would show no defect either.
+  expect(result.survivors.length).toBeLessThan(result.changes / 20)
 }
 
-describe.each([4, 5] as const)('a quote of version %i', version => {
-  const quote = quotes[version]
-  const verify = (bytes: Buffer): Facts => verifyQuote(parseQuote(bytes), collateral, now)
-  const good = verify(quote)
-  const chainAt = quote.indexOf('-----BEGIN')
-  let survivors: Map<number, Facts>
+test.each(own)('$name: any byte changed is refused, or says the same where no signature is', nothingElseVerifies)
 
-  beforeAll(() => {
-    survivors = accepted(quote, verify)
-  })
-
-  test('with any byte changed is refused or says the same', () => {
-    for (const [offset, facts] of survivors) expect(facts, `byte ${offset}`).toEqual(good)
-  })
-
-  test('has no byte without effect but in the text around its certificates', () => {
-    // PEM is a text form that nothing signs: a line feed may become another white space, and the closing zero too. The certificates
-    // themselves are signed, and canonical base64 leaves each one spelling.
-    const chain = quote.subarray(chainAt).toString('latin1')
-    for (const offset of survivors.keys()) {
-      expect(offset, 'before the chain').toBeGreaterThanOrEqual(chainAt)
-      expect(['\n', '\0'], `byte ${offset}`).toContain(chain[offset - chainAt])
-    }
-  })
-
-  test('says the same with white space between its certificates, and is refused with it inside them', () => {
-    const { pck, pckCa, root } = authority.certificates
-    const spaced = (text: string) =>
-      outcome(() =>
-        verifyQuote(
-          parseQuote(authority.issueQuote({ version, edit: quoteParts => ({ ...quoteParts, certificateChain: Buffer.from(text) }) })),
-          collateral,
-          now,
-        ),
-      )
-    expect(spaced([pck, pckCa, root].map(der => pem(der)).join('\r\n \t'))).toBe('accepted')
-    expect(spaced(pem(pck, pckCa, root).replace('M', 'M '))).toBe('certificate-malformed')
-  })
+describe.skipIf(whySkipped)(`of real machines${whySkipped}`, () => {
+  test.each([...real.map(quoteSubject), ...real.flatMap(collateralSubjects)])('$name: likewise', nothingElseVerifies)
 })
 
-describe('collateral', () => {
-  const load = (changed: Partial<CollateralParts>) => {
-    const { validFrom, validUntil, tcbInfo, qeIdentity, pckCrl, rootCrl } = loadCollateral({ ...parts, ...changed }, now, authority.rootDer)
-    return { validFrom, validUntil, tcbInfo, qeIdentity, revoked: [pckCrl.revoked, rootCrl.revoked] }
-  }
-  const good = load({})
+test('what is not listed is a defect, and so is what says something else', () => {
+  const lenient: Subject = { name: 'lenient', bytes: Uint8Array.of(1, 2, 3), verify: bytes => bytes[2], uncovered: [] }
+  expect(defects(mutateEach(lenient, () => [0xff])).map(({ offset, same }) => [offset, same])).toEqual([
+    [0, true],
+    [1, true],
+    [2, false],
+  ])
+  const listed = { ...lenient, uncovered: [{ what: 'all', why: 'a test', at: () => true }] }
+  expect(defects(mutateEach(listed, () => [0xff])).map(({ offset }) => offset)).toEqual([2])
+})
 
-  test.each(['pckCrl', 'rootCaCrl'] as const)('%s with any byte changed is refused', part => {
-    const list = parts[part]
-    expect([...accepted(list, changed => load({ [part]: changed })).keys()]).toEqual([])
-  })
+describe('a PEM chain', () => {
+  const collateral = loadCollateral(authority.collateral(now), now, authority.rootDer)
 
-  test.each([
-    ['tcbInfo', 5],
-    ['qeIdentity', 1],
-  ] as const)('%s with any byte changed is refused, but for the case of the hex of its signature', (part, stride) => {
-    const document = parts[part]
-    const signatureAt = document.indexOf('"signature"') + 13
-    const survivors = accepted(Buffer.from(document), changed => load({ [part]: changed.toString('utf8') }), stride)
-    for (const [offset, result] of survivors) {
-      expect(offset, 'inside the signature').toBeGreaterThanOrEqual(signatureAt)
-      expect(document[offset]).toMatch(/[a-f]/)
-      expect(result).toEqual(good)
-    }
-  })
-
-  test.each(['tcbIssuerChain', 'pckCrlIssuerChain'] as const)('%s with any byte changed is refused, but for line feeds between', part => {
-    const text = parts[part]
-    const survivors = accepted(Buffer.from(text, 'latin1'), changed => load({ [part]: changed.toString('latin1') }))
-    for (const [offset, result] of survivors) {
-      expect(text[offset], `byte ${offset}`).toBe('\n')
-      expect(result).toEqual(good)
-    }
-  })
+  test.each([4, 5] as const)(
+    'in a quote of version %i says the same with white space between its certificates, and is refused with it inside them',
+    version => {
+      const { pck, pckCa, root } = authority.certificates
+      const spaced = (text: string) => {
+        const quote = authority.issueQuote({ version, edit: parts => ({ ...parts, certificateChain: Buffer.from(text) }) })
+        return outcome(() => verifyQuote(parseQuote(quote), collateral, now))
+      }
+      expect(spaced([pck, pckCa, root].map(der => pem(der)).join('\r\n \t'))).toBe('accepted')
+      expect(spaced(pem(pck, pckCa, root).replace('M', 'M '))).toBe('certificate-malformed')
+    },
+  )
 })
