@@ -126,6 +126,7 @@ export const proxySchema = z
       .prefault({}),
     attestation: z.strictObject({
       pccs: url,
+      update: z.enum(['standard', 'early']).default('standard'),
       policy: z.string().min(1),
       lease_seconds: z.int().min(30).max(86_400).default(600),
       root: z.string().optional(),

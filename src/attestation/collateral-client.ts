@@ -1,23 +1,22 @@
 /**
- * Fetching collateral from a PCCS-shaped service (Intel PCS API v4) whose address is our configuration, never a worker's
- * word. What was verified is held to its end, fetched anew from half its window on, kept on disk so that a restart needs no
- * network, and never used past its end.
+ * Collateral from a service whose address is our configuration, never a worker's word. What was verified is held to its end,
+ * fetched anew from half its window on, kept on disk so that a restart needs no network, and never used past its end.
+ *
+ * What comes later may be worse for a worker, and then it counts at once; it may never be older than what was seen before.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
+import { type CollateralUpdate, fetchParts, type PckCaName } from './collateral-service.ts'
+import { forget, keep, readKept } from './collateral-store.ts'
 import { AttestationError } from './errors.ts'
 import type { Collateral, CollateralParts } from './tdx/collateral.ts'
 import { loadCollateral } from './verifier.ts'
 
-const maxAnswer = 1024 * 1024
-const timeoutMs = 20_000
-/** After a failed refresh the service is left alone for so long. */
-const pauseMs = 60_000
-const intelPcs = 'https://api.trustedservices.intel.com'
-const intelRootCrl = 'https://certificates.trustedservices.intel.com/IntelSGXRootCA.der'
+/** After a failed refresh the service is left alone: twice as long after each, up to the longest. */
+const refreshPause = { firstMs: 60_000, longestMs: 60 * 60_000 }
+/** The same while there is nothing to serve. One failure may be chance: after it the service is asked at once. */
+const emptyPause = { firstMs: 1_000, longestMs: 60_000 }
 
 export interface CollateralClientOptions {
   readonly baseUrl: string
@@ -25,23 +24,31 @@ export interface CollateralClientOptions {
   /** The trusted root, DER. */
   readonly root: Uint8Array
   readonly clock: Clock
+  /** `standard` unless something else is given. */
+  readonly update?: CollateralUpdate
   /** Where verified collateral is kept over restarts. */
   readonly directory?: string
   /** 0 to 1; spreads refreshes of many proxies. */
   readonly draw?: () => number
+  /** Called when what is served changed, or must not be served any more: whatever was judged by it is to be judged again. */
+  readonly onChange?: () => void
 }
 
-type Ca = 'platform' | 'processor'
-
-interface Held {
-  readonly collateral: Collateral
-  /** From then on it is fetched anew, in the background. */
-  refreshAt: number
+/** What was seen of one platform. */
+interface Entry {
+  /** The last good one; undefined once a part of its chain is revoked. May be past its end. */
+  collateral: Collateral | undefined
+  /** The newest that was ever verified, for nothing older to be taken. */
+  newest: Collateral | undefined
+  /** Until then the service is left alone. */
+  askAgainAt: number
+  failures: number
+  error: AttestationError | undefined
 }
 
 export class CollateralClient {
   readonly #options: CollateralClientOptions
-  readonly #held = new LRUCache<string, Held>({ max: 64 })
+  readonly #entries = new LRUCache<string, Entry>({ max: 64 })
   readonly #fetching = new Map<string, Promise<Collateral>>()
 
   constructor(options: CollateralClientOptions) {
@@ -49,126 +56,114 @@ export class CollateralClient {
   }
 
   /** Verified, current collateral for a platform. Throws {@link AttestationError} `collateral-unavailable`, or why what came was refused. */
-  async get(fmspc: string, ca: Ca): Promise<Collateral> {
-    const key = `${fmspc}-${ca}`
+  async get(fmspc: string, ca: PckCaName): Promise<Collateral> {
+    const key = `${fmspc}-${ca}${this.#options.update === 'early' ? '-early' : ''}`
     const now = this.#options.clock.now()
-    const held = this.#held.get(key) ?? this.#restore(key, now)
-    if (!held || now >= held.collateral.validUntil || now < held.collateral.validFrom) return this.#fetchOnce(key, fmspc, ca)
-    if (now >= held.refreshAt) {
-      held.refreshAt = now + pauseMs
-      // The last good one serves until its end, whatever becomes of this.
-      this.#fetchOnce(key, fmspc, ca).catch(() => {})
+    const entry = this.#entry(key, now)
+    const { collateral } = entry
+    if (!isCurrent(collateral, now)) {
+      // A clock that was set back makes no pause longer.
+      const pausing = now < entry.askAgainAt && entry.askAgainAt - now <= 2 * emptyPause.longestMs
+      if (entry.error && pausing) throw entry.error
+      return this.#fetchOnce(key, entry, fmspc, ca)
     }
-    return held.collateral
+    // The last good one serves until its end, whatever becomes of this.
+    if (now >= entry.askAgainAt) this.#fetchOnce(key, entry, fmspc, ca).catch(() => {})
+    return collateral
   }
 
-  #fetchOnce(key: string, fmspc: string, ca: Ca): Promise<Collateral> {
-    const running = this.#fetching.get(key)
-    if (running) return running
-    const fetching = this.#fetch(key, fmspc, ca).finally(() => this.#fetching.delete(key))
-    this.#fetching.set(key, fetching)
-    return fetching
+  #entry(key: string, now: number): Entry {
+    const known = this.#entries.get(key)
+    if (known) return known
+    const entry = this.#restore(key, now) ?? { collateral: undefined, newest: undefined, askAgainAt: 0, failures: 0, error: undefined }
+    this.#entries.set(key, entry)
+    return entry
   }
 
-  async #fetch(key: string, fmspc: string, ca: Ca): Promise<Collateral> {
-    const [tcb, qe, pckCrl, rootCaCrl] = await Promise.all([
-      this.#ask(`/tdx/certification/v4/tcb?fmspc=${fmspc}`),
-      this.#ask('/tdx/certification/v4/qe/identity'),
-      this.#ask(`/sgx/certification/v4/pckcrl?ca=${ca}&encoding=der`),
-      this.#ask('/sgx/certification/v4/rootcacrl'),
-    ])
-    const parts: CollateralParts = {
-      tcbInfo: tcb.body.toString('utf8'),
-      qeIdentity: qe.body.toString('utf8'),
-      pckCrl: asDer(pckCrl.body),
-      rootCaCrl: asDer(rootCaCrl.body),
-      tcbIssuerChain: chain(tcb.headers, 'tcb-info-issuer-chain'),
-      pckCrlIssuerChain: chain(pckCrl.headers, 'sgx-pck-crl-issuer-chain'),
-    }
-    const held = this.#hold(key, parts, this.#options.clock.now())
-    this.#persist(key, parts)
-    return held.collateral
-  }
-
-  #hold(key: string, parts: CollateralParts, now: number): Held {
-    const collateral = loadCollateral(parts, now, this.#options.root)
-    const half = (collateral.validUntil - now) / 2
-    const held = { collateral, refreshAt: now + half * (0.9 + 0.2 * (this.#options.draw ?? Math.random)()) }
-    this.#held.set(key, held)
-    return held
-  }
-
-  async #ask(path: string): Promise<{ body: Buffer; headers: Headers }> {
-    const { baseUrl } = this.#options
-    const base = baseUrl.replace(/\/$/, '')
-    const url = base === intelPcs && path.endsWith('/rootcacrl') ? intelRootCrl : base + path
+  /** What an earlier run kept, verified again as of its own time: past its end it still tells what is older. */
+  #restore(key: string, now: number): Entry | undefined {
+    const { directory, root } = this.#options
+    const kept = directory === undefined ? undefined : readKept(directory, key)
+    if (!kept) return undefined
     try {
-      const response = await this.#options.fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
-      if (!response.ok) throw new Error(`it answered ${response.status}`)
-      return { body: await readBody(response), headers: response.headers }
-    } catch (cause) {
-      throw new AttestationError(
-        'collateral-unavailable',
-        `the collateral service did not give ${path.split('?')[0]}: ${messageOf(cause)}`,
-        { cause },
-      )
-    }
-  }
-
-  /** What an earlier run kept, verified again: a file proves nothing by being ours. */
-  #restore(key: string, now: number): Held | undefined {
-    if (this.#options.directory === undefined) return undefined
-    try {
-      const kept = JSON.parse(readFileSync(join(this.#options.directory, `${key}.json`), 'utf8')) as Record<keyof CollateralParts, string>
-      const parts = { ...kept, pckCrl: Buffer.from(kept.pckCrl, 'base64'), rootCaCrl: Buffer.from(kept.rootCaCrl, 'base64') }
-      return this.#hold(key, parts, now)
+      const collateral = loadCollateral(kept.parts, kept.verifiedAt, root)
+      const since = Math.min(kept.verifiedAt, now)
+      return { collateral, newest: collateral, askAgainAt: this.#refreshAt(collateral, since), failures: 0, error: undefined }
     } catch {
       return undefined
     }
   }
 
-  /** Keeps them for the next run. A disk that is full costs a restart its head start, and no worker its lease. */
-  #persist(key: string, parts: CollateralParts): void {
-    if (this.#options.directory === undefined) return
-    const file = join(this.#options.directory, `${key}.json`)
-    const text = JSON.stringify({
-      ...parts,
-      pckCrl: Buffer.from(parts.pckCrl).toString('base64'),
-      rootCaCrl: Buffer.from(parts.rootCaCrl).toString('base64'),
-    })
+  #refreshAt(collateral: Collateral, since: number): number {
+    return since + ((collateral.validUntil - since) / 2) * (0.9 + 0.2 * this.#draw())
+  }
+
+  #fetchOnce(key: string, entry: Entry, fmspc: string, ca: PckCaName): Promise<Collateral> {
+    const running = this.#fetching.get(key)
+    if (running) return running
+    const fetching = this.#fetch(key, entry, fmspc, ca).finally(() => this.#fetching.delete(key))
+    this.#fetching.set(key, fetching)
+    return fetching
+  }
+
+  async #fetch(key: string, entry: Entry, fmspc: string, ca: PckCaName): Promise<Collateral> {
+    const { directory, clock } = this.#options
     try {
-      writeFileSync(`${file}.new`, text)
-      renameSync(`${file}.new`, file)
-    } catch {
-      // What is not kept is fetched again.
+      const parts = await fetchParts({ ...this.#options, update: this.#options.update ?? 'standard' }, fmspc, ca)
+      const collateral = this.#judge(parts, entry.newest, fmspc, ca)
+      const now = clock.now()
+      Object.assign(entry, { collateral, newest: collateral, askAgainAt: this.#refreshAt(collateral, now), failures: 0, error: undefined })
+      if (directory !== undefined) keep(directory, key, { parts, verifiedAt: now })
+      this.#options.onChange?.()
+      return collateral
+    } catch (error) {
+      throw this.#fail(key, entry, error)
     }
   }
-}
 
-/** The body, as far as it may go: leaving the loop hangs up on a service that goes on. */
-async function readBody(response: Response): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > maxAnswer) throw new Error(`it answered more than ${maxAnswer} bytes`)
-    chunks.push(chunk)
+  #judge(parts: CollateralParts, newest: Collateral | undefined, fmspc: string, ca: PckCaName): Collateral {
+    const collateral = loadCollateral(parts, this.#options.clock.now(), this.#options.root)
+    if (collateral.tcbInfo.fmspc !== fmspc || collateral.pckCa.commonName.includes('Processor') !== (ca === 'processor'))
+      throw new AttestationError('collateral-mismatch', 'the collateral service sent collateral of another platform or CA')
+    const older = newest && whatIsOlder(collateral, newest)
+    if (older) throw new AttestationError('collateral-older', `the collateral service sent ${older} older than it was before`)
+    return collateral
   }
-  return Buffer.concat(chunks)
-}
 
-/** PCCS gives some CRLs as hex text, PCS as DER. */
-function asDer(body: Buffer): Buffer {
-  const text = body.subarray(0, 2).toString('latin1') === '30' ? body.toString('latin1').trim() : ''
-  return /^(?:[0-9a-fA-F]{2})+$/.test(text) ? Buffer.from(text, 'hex') : body
-}
-
-function chain(headers: Headers, name: string): string {
-  const value = headers.get(name)
-  if (value === null) throw new AttestationError('collateral-malformed', `the collateral service sent no ${name}`)
-  try {
-    return decodeURIComponent(value)
-  } catch (cause) {
-    throw new AttestationError('collateral-malformed', `the collateral service sent a broken ${name}`, { cause })
+  #fail(key: string, entry: Entry, cause: unknown): AttestationError {
+    const { clock, directory } = this.#options
+    const error = cause instanceof AttestationError ? cause : new AttestationError('collateral-unavailable', messageOf(cause), { cause })
+    const now = clock.now()
+    const revoked = error.code === 'certificate-revoked' && entry.collateral !== undefined
+    // The root's own list, which is signed and current, names the CA or the TCB signer: nothing under it is good any more.
+    if (revoked) entry.collateral = undefined
+    const pause = isCurrent(entry.collateral, now) ? refreshPause : emptyPause
+    const steps = entry.failures - (pause === emptyPause ? 1 : 0)
+    entry.failures += 1
+    entry.error = error
+    const pauseMs = steps < 0 ? 0 : Math.min(pause.firstMs * 2 ** steps, pause.longestMs)
+    entry.askAgainAt = now + pauseMs * (0.75 + 0.5 * this.#draw())
+    if (revoked) {
+      if (directory !== undefined) forget(directory, key)
+      this.#options.onChange?.()
+    }
+    return error
   }
+
+  #draw(): number {
+    return (this.#options.draw ?? Math.random)()
+  }
+}
+
+function isCurrent(collateral: Collateral | undefined, now: number): collateral is Collateral {
+  return collateral !== undefined && now >= collateral.validFrom && now < collateral.validUntil
+}
+
+/** An old document is as well signed as a new one: the service could hide what Intel has found since. */
+function whatIsOlder(given: Collateral, newest: Collateral): string | undefined {
+  if (given.tcbInfo.evaluationNumber < newest.tcbInfo.evaluationNumber) return 'TCB info of an evaluation'
+  if (given.qeIdentity.evaluationNumber < newest.qeIdentity.evaluationNumber) return 'a QE identity of an evaluation'
+  if (given.pckCrl.thisUpdate < newest.pckCrl.thisUpdate) return 'a PCK revocation list'
+  if (given.rootCrl.thisUpdate < newest.rootCrl.thisUpdate) return 'a root revocation list'
+  return undefined
 }

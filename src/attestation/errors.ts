@@ -32,6 +32,8 @@ const advice = {
   'collateral-expired': 'retry',
   /** Good collateral, but for another platform or CA than the quote's. **Retry** with the right collateral. */
   'collateral-mismatch': 'retry',
+  /** Good collateral, but older than what this service gave before. **Retry**, elsewhere if it stays. */
+  'collateral-older': 'retry',
   /** The collateral service did not answer, and nothing valid is kept. **Retry.** */
   'collateral-unavailable': 'retry',
   /** The quoting enclave's report is not signed by the platform's key. **Stop.** */

@@ -1,5 +1,6 @@
 export { type Appraisal, appraise, type Subject } from './appraise.ts'
 export { CollateralClient, type CollateralClientOptions } from './collateral-client.ts'
+export type { CollateralUpdate } from './collateral-service.ts'
 export { developmentPolicy, isOlderDevelopmentPolicy, type NamedMeasurements } from './development-policy.ts'
 export { type Advice, AttestationError, type AttestationErrorCode, adviceFor, attestationErrorCodes, type Check } from './errors.ts'
 export {

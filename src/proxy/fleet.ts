@@ -158,7 +158,8 @@ export function openFleet(options: FleetOptions): Fleet {
   const root = config.attestation.root === undefined ? intelRootDer : readRoot(at(config.attestation.root))
   const directory = join(at(config.data), 'collateral')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const collateral = new CollateralClient({ baseUrl: config.attestation.pccs, fetch, root, clock, directory })
+  const { pccs: baseUrl, update } = config.attestation
+  const collateral = new CollateralClient({ baseUrl, fetch, root, clock, directory, update })
   return new Fleet(options, collateral)
 }
 

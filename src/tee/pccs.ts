@@ -1,22 +1,23 @@
 /**
- * The authority's endorsements over HTTP, at the paths and with the headers of Intel's provisioning certification service, version 4,
+ * Endorsements over HTTP, the authority's own or a mirror's, at the paths and with the headers of Intel's provisioning certification service, version 4,
  * and of the caching service (PCCS) in front of it. A fetch-style handler: who listens, and where, is the caller's business.
  */
 import type { CollateralParts } from './authority.ts'
 
-/** What the service serves. `fmspc` is the only platform it knows. */
+/** What the service serves. `fmspc` is the only platform it knows, `ca` the only PCK CA (`platform` unless told otherwise). */
 export interface Endorsements {
   readonly fmspc: Uint8Array
+  readonly ca?: 'platform' | 'processor'
   collateral(now: number): CollateralParts
 }
 
-type Answer = (parts: CollateralParts, query: URLSearchParams) => Response
+type Answer = (parts: CollateralParts, query: URLSearchParams, known: Endorsements) => Response
 
 const routes: Readonly<Record<string, Answer>> = {
-  '/sgx/certification/v4/pckcrl': (parts, query) => {
+  '/sgx/certification/v4/pckcrl': (parts, query, known) => {
     const ca = query.get('ca')
     if (ca !== 'platform' && ca !== 'processor') return problem(400, 'ca must be platform or processor')
-    if (ca === 'processor') return problem(404, 'no such certification authority here')
+    if (ca !== (known.ca ?? 'platform')) return problem(404, 'no such certification authority here')
     const headers = { 'SGX-PCK-CRL-Issuer-Chain': encodeURIComponent(parts.pckCrlIssuerChain) }
     return revocationList(parts.pckCrl, query, headers)
   },
@@ -25,6 +26,9 @@ const routes: Readonly<Record<string, Answer>> = {
     json(parts.qeIdentity, { 'SGX-Enclave-Identity-Issuer-Chain': encodeURIComponent(parts.tcbIssuerChain) }),
   '/tdx/certification/v4/tcb': parts => json(parts.tcbInfo, { 'TCB-Info-Issuer-Chain': encodeURIComponent(parts.tcbIssuerChain) }),
 }
+
+/** Both give the same here: there is one evaluation. */
+const updates = ['early', 'standard']
 
 /**
  * Answers GET (and HEAD) for `pckcrl?ca=platform`, `rootcacrl`, `tcb?fmspc=` and `qe/identity`. Revocation lists are hex text, as PCCS
@@ -37,12 +41,13 @@ export function pccsHandler(endorsements: Endorsements, now: () => number): (req
     const answer = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined
     if (!answer) return problem(404, 'no such resource')
     if (request.method !== 'GET' && request.method !== 'HEAD') return problem(405, 'only GET', { allow: 'GET, HEAD' })
+    if (!updates.includes(searchParams.get('update') ?? 'standard')) return problem(400, 'update must be early or standard')
     if (pathname === '/tdx/certification/v4/tcb') {
       const fmspc = searchParams.get('fmspc') ?? ''
       if (!/^[0-9a-fA-F]{12}$/.test(fmspc)) return problem(400, 'fmspc must be 12 hex digits')
       if (fmspc.toLowerCase() !== known) return problem(404, 'no TCB info for this FMSPC')
     }
-    return answer(endorsements.collateral(now()), searchParams)
+    return answer(endorsements.collateral(now()), searchParams, endorsements)
   }
 }
 

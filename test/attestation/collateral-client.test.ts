@@ -6,7 +6,7 @@ import { CollateralClient, type CollateralClientOptions } from '../../src/attest
 import { eventually } from '../support/eventually.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { eventualOutcome } from './support/outcome.ts'
-import { authority, day, now, stranger } from './support/sample.ts'
+import { authority, day, now, processorAuthority, stranger } from './support/sample.ts'
 
 const fmspc = 'c0de43485259'
 const paths = {
@@ -79,6 +79,12 @@ describe('collateral', () => {
     faults.set(paths.rootCrl, response => void response.end(`${rootCaCrl.toString('hex').toUpperCase()}\n`))
     faults.set(paths.pckCrl, (response, good) => void response.setHeaders(good.headers).end(pckCrl.toString('hex')))
     expect(await eventualOutcome(open().get(fmspc, 'platform'))).toBe('accepted')
+  })
+
+  test('may be asked for early, from a service that knows the word', async () => {
+    const { asked, open } = await setUp()
+    expect(await eventualOutcome(open({ update: 'early' }).get(fmspc, 'platform'))).toBe('accepted')
+    expect(asked.toSorted().slice(2)).toEqual([`${paths.qe}?update=early`, `${paths.tcb}?fmspc=${fmspc}&update=early`])
   })
 
   test('of a platform that the service does not know is not to be had', async () => {
@@ -180,6 +186,14 @@ describe('what a service sends', () => {
         .end(Buffer.from(await good.arrayBuffer()))
   }
   const other = stranger.collateral(now)
+  const elsewhere = authority.with({ tcbInfo: info => ({ ...info, body: { ...info.body, fmspc: '00806f050000' } }) }).collateral(now)
+  const processor = processorAuthority.collateral(now)
+  const ofProcessor: Fault = (response, good) =>
+    void response
+      .setHeaders(good.headers)
+      .setHeader('sgx-pck-crl-issuer-chain', encodeURIComponent(processor.pckCrlIssuerChain))
+      .end(processor.pckCrl)
+  const [signer, root] = authority.collateral(now).tcbIssuerChain.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----\n/g)!
 
   test.each<[string, string, Part, Fault]>([
     ['TCB info of words', 'collateral-malformed', 'tcb', replaced(() => '<html>')],
@@ -212,12 +226,41 @@ describe('what a service sends', () => {
       'tcb',
       response => void response.writeHead(200, { 'content-length': 100 }).write('{', () => response.destroy()),
     ],
+    ['collateral of another platform', 'collateral-mismatch', 'tcb', replaced(() => elsewhere.tcbInfo)],
+    ['collateral of the other CA', 'collateral-mismatch', 'pckCrl', ofProcessor],
+    ['a login that it wants first', 'collateral-unavailable', 'tcb', response => void response.writeHead(401).end()],
+    ['a page in place of a list', 'collateral-malformed', 'pckCrl', replaced(() => '<html><body>Welcome</body></html>')],
+    ['a list in PEM that is cut off', 'collateral-malformed', 'pckCrl', replaced(() => '-----BEGIN X509 CRL-----\nMII=')],
+    ['a chain of one certificate', 'certificate-malformed', 'tcb', headed('tcb-info-issuer-chain', encodeURIComponent(root!))],
+    ['a chain of the root twice', 'chain-untrusted', 'tcb', headed('tcb-info-issuer-chain', encodeURIComponent(root! + root!))],
     ['more than a megabyte', 'collateral-unavailable', 'qe', replaced(body => body + ' '.repeat(1024 * 1024))],
   ])('%s: %s', async (_, code, part, fault) => {
     const { faults, get } = await setUp()
     faults.set(paths[part], fault)
     expect(await eventualOutcome(get())).toBe(code)
     faults.clear()
+    expect(await eventualOutcome(get())).toBe('accepted')
+  })
+
+  test.each<[string, Part, Fault]>([
+    ['chains with the root first', 'tcb', headed('tcb-info-issuer-chain', encodeURIComponent(root! + signer!))],
+    [
+      'chains with spaces as plus signs',
+      'tcb',
+      headed('tcb-info-issuer-chain', encodeURIComponent(signer! + root!).replaceAll('%20', '+')),
+    ],
+    [
+      'the chain under its older name',
+      'tcb',
+      async (response, good) =>
+        void response
+          .setHeader('sgx-tcb-info-issuer-chain', good.headers.get('tcb-info-issuer-chain')!)
+          .end(Buffer.from(await good.arrayBuffer())),
+    ],
+    ['lists in PEM', 'rootCrl', response => void response.end(pemOf(authority.collateral(now).rootCaCrl))],
+  ])('may have %s', async (_, part, fault) => {
+    const { faults, get } = await setUp()
+    faults.set(paths[part], fault)
     expect(await eventualOutcome(get())).toBe('accepted')
   })
 
@@ -274,3 +317,7 @@ describe('what a service sends', () => {
     })
   })
 })
+
+function pemOf(list: Buffer): string {
+  return `-----BEGIN X509 CRL-----\n${list.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END X509 CRL-----\n`
+}

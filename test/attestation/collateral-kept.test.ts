@@ -1,5 +1,17 @@
 /** Collateral that is kept on disk: it spares a restart the network, and a file proves nothing by being ours. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -72,6 +84,14 @@ describe('collateral on disk', () => {
     ['empty', () => ''],
     ['of another form', () => '{"tcbInfo":1}'],
     ['null', () => 'null'],
+    ['a list of lists without end', () => '['.repeat(200_000)],
+    ['larger than collateral can be', text => text + ' '.repeat(4 * 1024 * 1024)],
+    ['of another version', text => text.replace('"version":1', '"version":2')],
+    ['with a member more', text => text.replace('{', '{"also":1,')],
+    ['verified at no time', text => text.replace(/"verifiedAt":\d+/, '"verifiedAt":null')],
+    ['verified before its window', text => text.replace(/"verifiedAt":\d+/, `"verifiedAt":${now - 1}`)],
+    ['verified after its window', text => text.replace(/"verifiedAt":\d+/, `"verifiedAt":${now + 31 * day}`)],
+    ['with a list in another alphabet', text => text.replace(/"pckCrl":"../, '"pckCrl":"-_')],
     ['without a list', text => JSON.stringify({ ...JSON.parse(text), pckCrl: '' })],
   ])('that is %s is fetched anew, and written anew', async (_, change) => {
     const { file, open, offline, asked } = setUp()
@@ -82,6 +102,49 @@ describe('collateral on disk', () => {
     expect(await eventualOutcome(open().get(fmspc, 'platform'))).toBe('accepted')
     expect(asked()).toBe(8)
     expect(readFileSync(file, 'utf8')).toBe(good)
+  })
+
+  test('is for its owner alone, whatever was there before', async () => {
+    const { file, open } = setUp()
+    for (const other of [file, `${file}.new`]) writeFileSync(other, 'somebody else’s', { mode: 0o666 })
+    await open().get(fmspc, 'platform')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(existsSync(`${file}.new`)).toBe(false)
+  })
+
+  test.each<[string, (file: string, elsewhere: string) => void]>([
+    ['a link to another file', (file, elsewhere) => symlinkSync(elsewhere, file)],
+    ['a folder', file => mkdirSync(file)],
+    ['a pipe that nobody writes to', file => execFileSync('mkfifo', [file])],
+  ])('in whose place is %s is not read', async (_, put) => {
+    const { directory, file, open, offline } = setUp()
+    await open().get(fmspc, 'platform')
+    const elsewhere = join(directory, 'elsewhere')
+    renameSync(file, elsewhere)
+    put(file, elsewhere)
+    const before = readFileSync(elsewhere, 'utf8')
+    expect(await eventualOutcome(open({ fetch: offline }).get(fmspc, 'platform'))).toBe('collateral-unavailable')
+    expect(await eventualOutcome(open().get(fmspc, 'platform'))).toBe('accepted')
+    expect(readFileSync(elsewhere, 'utf8')).toBe(before)
+  })
+
+  test('a restart does not put off the refresh: it is at half the window from when it was fetched', async () => {
+    const { clock, open, asked } = setUp()
+    await open().get(fmspc, 'platform')
+    await clock.advance(15 * day - 1)
+    const again = open()
+    await again.get(fmspc, 'platform')
+    expect(asked()).toBe(4)
+    await clock.advance(1)
+    await again.get(fmspc, 'platform')
+    expect(asked()).toBe(8)
+  })
+
+  test('early evaluations are kept apart from standard ones', async () => {
+    const { directory, open, offline } = setUp()
+    await open({ update: 'early' }).get(fmspc, 'platform')
+    expect(readdirSync(directory)).toEqual([`${fmspc}-platform-early.json`])
+    expect(await eventualOutcome(open({ fetch: offline }).get(fmspc, 'platform'))).toBe('collateral-unavailable')
   })
 
   test('that cannot be written is used all the same', async () => {

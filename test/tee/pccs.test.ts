@@ -48,6 +48,9 @@ describe('the endorsement service', () => {
     [404, '/sgx/certification/v4/pckcrl?ca=processor&encoding=der'],
     [400, '/sgx/certification/v4/pckcrl?ca=other'],
     [404, '/sgx/certification/v4/tcb?fmspc=c0de43485259'],
+    [200, '/tdx/certification/v4/tcb?fmspc=c0de43485259&update=early'],
+    [200, '/tdx/certification/v4/qe/identity?update=standard'],
+    [400, '/tdx/certification/v4/qe/identity?update=soon'],
     [404, '/'],
     [404, '/constructor'],
   ])('answers %i to %s', (status, path) => {
