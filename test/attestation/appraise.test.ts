@@ -60,6 +60,7 @@ describe('reasons', () => {
     expect(result.reasons).toHaveLength(26)
     expect(result.checks.filter(check => !check.ok)).toHaveLength(26)
     expect(result.checks.filter(check => check.ok).map(check => check.name)).toEqual([
+      'no part of the TCB is revoked',
       'platform and TDX module are within their grace',
       'quoting enclave is within its grace',
       'advisories of a tolerated status are accepted',

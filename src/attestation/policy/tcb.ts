@@ -32,12 +32,19 @@ type TcbRules = z.output<z.ZodObject<typeof tcbMembers>>
 /** Judges the TCB of verified facts at `now` (ms). */
 export function judgeTcb(facts: Facts, now: number, rules: TcbRules): Judgement[] {
   const unwanted = facts.advisories.filter(id => rules.rejected_advisories.includes(id))
+  // Intel's merged status is that of the launch, unless launching anew would help: it says nothing of what was revoked since.
+  const revoked = facts.parts.filter(part => part.status === 'Revoked')
   const unknown = facts.status === 'UpToDate' ? [] : facts.advisories.filter(id => !acceptsAdvisory(id, rules))
   return [
     {
       name: 'TCB status is accepted',
       ok: rules.tcb_statuses.some(status => status === facts.status),
       reason: `the TCB status is ${facts.status}`,
+    },
+    {
+      name: 'no part of the TCB is revoked',
+      ok: revoked.length === 0,
+      reason: revoked.map(({ part }) => `the ${partNames[part]} is revoked`).join(', '),
     },
     grace('platform and TDX module are within their grace', facts.parts, part => part !== 'qe', rules.grace_days.platform, now),
     grace('quoting enclave is within its grace', facts.parts, part => part === 'qe', rules.grace_days.qe, now),

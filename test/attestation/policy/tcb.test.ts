@@ -45,7 +45,15 @@ describe('a TCB', () => {
       'TDRelaunchAdvised',
       'TDRelaunchAdvisedConfigurationNeeded',
     ] satisfies Policy['tcb_statuses']
-    expect(reasons({ facts, policy: { ...patient, tcb_statuses } })).toEqual(['the TCB status is Revoked'])
+    expect(reasons({ facts, policy: { ...patient, tcb_statuses } })).toEqual(['the TCB status is Revoked', 'the platform’s TCB is revoked'])
+  })
+
+  test('that was launched well and is revoked by now is refused, whatever Intel’s merged status says of it', () => {
+    const platform = td({ teeTcbSvn: teeTcbSvnFor('UpToDate'), teeTcbSvn2: teeTcbSvnFor('Revoked') })
+    const module = td({ teeTcbSvn: teeTcbSvnFor('UpToDate'), teeTcbSvn2: teeTcbSvnFor('UpToDate', 3) })
+    expect([platform.status, module.status]).toEqual(['UpToDate', 'UpToDate'])
+    expect(reasons({ facts: platform, policy: patient })).toEqual(['the platform’s present TCB is revoked'])
+    expect(reasons({ facts: module, policy: patient })).toEqual(['the present TDX module is revoked'])
   })
 
   test('is judged by no collateral older than the policy asks for', () => {
