@@ -33,4 +33,12 @@ describe('the checklist', () => {
     })
     expect(missing).toEqual([])
   })
+
+  test('names no test in a file where one is left out or run alone', () => {
+    const files = new Set(rows.flatMap(row => [...row.accepts, ...row.refuses]).map(named => named.slice(0, named.indexOf(':'))))
+    const partial = [...files].filter(file =>
+      /\b(?:test|describe)(?:\.each\([^)]*\))?\.(?:skip|only|todo|fails)\b/.test(sources.get(file)!),
+    )
+    expect(partial).toEqual([])
+  })
 })
