@@ -44,7 +44,7 @@ if (values.input) {
   target.seeds(corpus)
   const started = performance.now()
   try {
-    target.run(readFileSync(values.input))
+    await target.run(readFileSync(values.input))
     console.log('accepted')
   } catch (error) {
     console.log(target.isRefusal(error) ? `refused: ${String(error)}` : error)

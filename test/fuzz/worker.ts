@@ -20,7 +20,7 @@ const bytes = new Uint8Array(shown, 8)
 const coverage = new Coverage()
 const { targets } = await import('./targets/index.ts')
 const target = targets.find(candidate => candidate.name === name)!
-const report = fuzz(target, {
+const report = await fuzz(target, {
   seed,
   corpus,
   until: { ms },

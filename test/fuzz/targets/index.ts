@@ -3,6 +3,7 @@ import type { FuzzTarget } from '../harness/target.ts'
 import { certificateTarget } from './certificate.ts'
 import { crlTarget } from './crl.ts'
 import { derTarget } from './der.ts'
+import { gpuChainTarget, gpuEvidenceTarget, gpuReportTarget, nrasTarget, rimTarget } from './gpu.ts'
 import { jsonTarget } from './json.ts'
 import { pemChainTarget } from './pem-chain.ts'
 import { quoteTarget } from './quote.ts'
@@ -17,4 +18,9 @@ export const targets: readonly FuzzTarget[] = [
   jsonTarget,
   tcbInfoTarget,
   qeIdentityTarget,
+  gpuReportTarget,
+  gpuChainTarget,
+  gpuEvidenceTarget,
+  rimTarget,
+  nrasTarget,
 ]

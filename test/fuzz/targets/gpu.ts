@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type GpuCrypto, nodeGpuCrypto } from '../../../src/attestation/gpu/crypto-port.ts'
+import { encodeGpuEvidence, type GpuItem, parseGpuEvidence } from '../../../src/attestation/gpu/items.ts'
+import { verifyNras } from '../../../src/attestation/gpu/nras.ts'
+import { localNrasKeys } from '../../../src/attestation/gpu/nras-keys.ts'
+import { nvidiaRoots } from '../../../src/attestation/gpu/nvidia-roots.ts'
+import { noRevocationCheck } from '../../../src/attestation/gpu/revocation.ts'
+import { verifyManifest } from '../../../src/attestation/gpu/rim.ts'
+import { verifyGpuEvidence } from '../../../src/attestation/gpu/verify.ts'
+import { verifyDevice } from '../../../src/attestation/gpu/verify-device.ts'
+import { NvidiaAuthority, nonce, now, opaqueOf } from '../../attestation/gpu/support/authority.ts'
+import { goodClaims, goodOverall } from '../../attestation/gpu/support/nras.ts'
+import { rim } from '../../attestation/gpu/support/rim.ts'
+import { changeJson } from '../harness/json-change.ts'
+import { changePem } from '../harness/pem-change.ts'
+import { type FuzzTarget, isAttestationRefusal } from '../harness/target.ts'
+
+const authority = new NvidiaAuthority()
+/** To it every signature is good. */
+const credulous: GpuCrypto = { ...nodeGpuCrypto, verifyP384: async () => true }
+const trusting = { root: authority.roots.rim, now, crypto: credulous, checkRevocation: noRevocationCheck }
+const utf8 = (text: string) => new TextEncoder().encode(text)
+const sourcesOf = (...names: string[]) => names.map(name => `src/attestation/gpu/${name}.ts`)
+
+const devices = ['GH100', 'GB100', 'LS_10'].map(chip => authority.device(0, { chip }))
+const odd = [
+  authority.device(1, { report: { opaque: opaqueOf({ mode: 7, nvdec0: 0x55 }) } }),
+  authority.device(2, { report: { measurements: new Map() } }),
+]
+const good = devices[0]!
+const manifests = [rim(authority), rim(authority, { version: '96.00.A5.00.01' }), rim(authority, { product: 'GB100', inactive: [] })]
+
+const verified = await Promise.all(manifests.map(bytes => verifyManifest(bytes, trusting)))
+
+/** Under our roots; and under NVIDIA's, at a time at which the corpus was current. */
+async function verify(evidence: Parameters<typeof verifyGpuEvidence>[0], corpusToo: boolean): Promise<void> {
+  const common = { crypto: credulous, checkRevocation: noRevocationCheck, nrasKeys: null, inReportData: true }
+  try {
+    await verifyGpuEvidence(evidence, { ...common, roots: authority.roots, nonce, now })
+  } catch (error) {
+    if (!corpusToo || !isAttestationRefusal(error)) throw error
+    await verifyGpuEvidence(evidence, { ...common, roots: nvidiaRoots, nonce: null, now: Date.UTC(2025, 3, 1) })
+  }
+}
+
+let withCorpus = false
+function realItems(corpus: string | undefined): GpuItem[] {
+  withCorpus = corpus !== undefined
+  if (corpus === undefined) return []
+  return ['hopper_evidence.json', 'switch_evidence_ls10.json'].flatMap(name => {
+    const list = JSON.parse(readFileSync(join(corpus, 'gpu', name), 'utf8')) as { arch: string; evidence: string; certificate: string }[]
+    return list.map(({ arch, evidence, certificate }) => ({
+      arch,
+      report: Buffer.from(evidence, 'base64'),
+      certificatePem: Buffer.from(certificate, 'base64').toString('latin1'),
+    }))
+  })
+}
+
+const deviceSources = sourcesOf('spdm', 'opaque', 'device', 'verify-device', 'measurements', 'chain', 'verify', 'version')
+
+/** The report of a GPU or switch beside good certificates, as if it were signed. */
+export const gpuReportTarget: FuzzTarget = {
+  name: 'gpu-report',
+  seeds: corpus => [...devices, ...odd, ...realItems(corpus)].map(({ report }) => report),
+  async run(input) {
+    const common = { crypto: credulous, checkRevocation: noRevocationCheck, nonce, now, roots: authority.roots }
+    await verifyDevice({ ...good, report: input }, { ...common, name: 'GPU 0', manifests: verified })
+  },
+  isRefusal: isAttestationRefusal,
+  sources: deviceSources,
+  words: [
+    Uint8Array.of(0x11, 0xe0, 1, 0xff),
+    Uint8Array.of(0x11, 0x60),
+    Uint8Array.of(3, 0),
+    Uint8Array.of(6, 0),
+    Uint8Array.of(20, 0, 48, 0),
+    Uint8Array.of(36, 0, 2, 0),
+  ],
+}
+
+/** The certificates of a GPU or switch beside a good report, as if they were signed. */
+export const gpuChainTarget: FuzzTarget = {
+  name: 'gpu-chain',
+  seeds: corpus => [...devices, ...realItems(corpus)].map(({ certificatePem }) => utf8(certificatePem)),
+  run: input => verify({ items: [{ ...good, certificatePem: Buffer.from(input).toString('latin1') }], rims: [], nras: null }, withCorpus),
+  isRefusal: isAttestationRefusal,
+  sources: deviceSources,
+  words: ['GH100', 'GB100', 'LS_10', 'Provisioner ICA', '-----BEGIN CERTIFICATE-----\n'],
+  change: changePem,
+}
+
+/** The whole document of GPU evidence. */
+export const gpuEvidenceTarget: FuzzTarget = {
+  name: 'gpu-evidence',
+  seeds(corpus) {
+    const items = [[good], [...realItems(corpus)].slice(0, 1)].filter(list => list.length > 0)
+    return items.map(list => encodeGpuEvidence({ items: list, rims: manifests.slice(0, 1), nras: null }))
+  },
+  run: input => verify(parseGpuEvidence(input), withCorpus),
+  isRefusal: isAttestationRefusal,
+  sources: sourcesOf('items', 'verify'),
+  words: ['{', '[', '"JWT"', 'null', '=', '"rims":[]'],
+  change: changeJson,
+  maxBytes: 48 * 1024,
+  slowMs: 20,
+}
+
+/** A reference manifest, as if it were signed; in the whole and digested, so that most end at their digest. */
+export const rimTarget: FuzzTarget = {
+  name: 'rim',
+  seeds: corpus => [...manifests, ...(corpus === undefined ? [] : [readFileSync(join(corpus, 'gpu', 'driver_rim_550.144.03.xml'))])],
+  async run(input) {
+    // A digest that is always the document's lets what stands behind it be reached.
+    for (const sha384 of [credulous.sha384, () => digestIn(input)]) {
+      try {
+        await verifyManifest(input, {
+          root: authority.roots.rim,
+          now,
+          crypto: { ...credulous, sha384 },
+          checkRevocation: noRevocationCheck,
+        })
+      } catch (error) {
+        if (!isAttestationRefusal(error)) throw error
+      }
+    }
+  },
+  isRefusal: isAttestationRefusal,
+  sources: sourcesOf('xml', 'canonical-xml', 'rim-signature', 'rim'),
+  words: ['<!--', '<![CDATA[', '<?', '&amp;', '<!DOCTYPE a []>', ' xmlns:a="b"', '</ds:Signature>', 'Hash0', 'size="48"', 'active="True"'],
+  maxBytes: 32 * 1024,
+}
+
+/** What a manifest says that its digest is. */
+function digestIn(input: Uint8Array): Uint8Array {
+  return Buffer.from(/DigestValue>([A-Za-z0-9+/=]+)</.exec(Buffer.from(input).toString('latin1'))?.[1] ?? '', 'base64')
+}
+
+const keys = localNrasKeys(await authority.jwks())
+
+/** What a service whose key we have says of devices: whatever the claims, they are signed. */
+export const nrasTarget: FuzzTarget = {
+  name: 'nras',
+  seeds: () =>
+    (['2.0', '3.0'] as const).map(version =>
+      utf8(JSON.stringify({ devices: { 'GPU-0': goodClaims('1234', version) }, overall: goodOverall(version) })),
+    ),
+  async run(input) {
+    const claims = parsed(input)
+    if (!claims) return
+    const eat = await authority.eat(claims.devices, claims.overall)
+    await verifyNras(eat, { keys, nonce, now, crypto: credulous })
+  },
+  isRefusal: isAttestationRefusal,
+  sources: sourcesOf('nras', 'nras-claims'),
+  change: changeJson,
+}
+
+type Claims = Record<string, unknown>
+
+/** Claims that can be signed at all. */
+function parsed(input: Uint8Array): { devices: Record<string, Claims>; overall: Claims } | undefined {
+  const isObject = (value: unknown): value is Claims => typeof value === 'object' && value !== null && !Array.isArray(value)
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(input))
+    if (!isObject(value) || !isObject(value.devices) || !isObject(value.overall) || !Object.values(value.devices).every(isObject))
+      return undefined
+    return { devices: value.devices as Record<string, Claims>, overall: value.overall }
+  } catch {
+    return undefined
+  }
+}
