@@ -175,7 +175,8 @@ describe('revocation lists', () => {
     ['are a stranger’s', 'crl-untrusted', { pckCrl: stranger.collateral(now).pckCrl }],
     ['are certificates', 'collateral-malformed', { pckCrl: pckCa }],
     ['have a byte after them', 'collateral-malformed', { pckCrl: Buffer.concat([good.pckCrl, Buffer.of(0)]) }],
-    ['are beyond any size', 'collateral-malformed', { pckCrl: Buffer.alloc(1024 * 1024 + 1, 0x30) }],
+    ['are beyond any size', 'collateral-malformed', { pckCrl: longList(1024 * 1024 + 1) }],
+    ['are of version 1', 'collateral-malformed', { pckCrl: versionOne(good.pckCrl) }],
   ])('that %s are refused: %s', (_, code, parts) => {
     expect(load(parts)).toBe(code)
   })
@@ -213,6 +214,10 @@ describe('revocation lists', () => {
     expect(load(sister.collateral(now))).toBe('accepted')
     expect(outcome(() => judge({ quoteBy: authority, collateralBy: sister }))).toBe('collateral-mismatch')
   })
+})
+
+test('a revocation list may be of a megabyte', () => {
+  expect(load({ pckCrl: longList(1024 * 1024) })).toBe('accepted')
 })
 
 describe('TCB info and QE identity', () => {
@@ -264,17 +269,20 @@ describe('TCB info and QE identity', () => {
     ['TCB info with a module’s ISVSVN beyond 16 bits', 'collateral-malformed', { tcbInfo: modules({ tcb: { isvsvn: 65_536 } }) }],
     ['TCB info with a module’s date of no form', 'collateral-malformed', { tcbInfo: modules({ tcbDate: 'yesterday' }) }],
     ['TCB info with a date of no form', 'collateral-malformed', info({ nextUpdate: '2099-01-01' })],
+    ['TCB info with the 13th month', 'collateral-malformed', info({ nextUpdate: '2099-13-01T00:00:00Z' })],
     ['TCB info with the 30th of February', 'collateral-malformed', info({ nextUpdate: '2099-02-30T00:00:00Z' })],
     ['TCB info with half an FMSPC', 'collateral-malformed', info({ fmspc: 'c0de43' })],
     ['TCB info with an FMSPC that is no hex', 'collateral-malformed', info({ fmspc: 'c0de4348525z' })],
     ['TCB info with a negative evaluation number', 'collateral-malformed', info({ tcbEvaluationDataNumber: -1 })],
     ['TCB info with an evaluation number in words', 'collateral-malformed', info({ tcbEvaluationDataNumber: '20' })],
+    ['TCB info with nothing for a module', 'collateral-malformed', info({ tdxModule: null })],
     ['TCB info without a module', 'collateral-malformed', info({ tdxModule: undefined })],
     ['TCB info without levels', 'collateral-malformed', info({ tcbLevels: undefined })],
     ['TCB info with levels without end', 'collateral-malformed', info({ tcbLevels: Array(65).fill({}) })],
     ['TCB info with a status nobody knows', 'collateral-malformed', { tcbInfo: levels({ tcbStatus: 'Fine' }) }],
     ['TCB info with a status of another case', 'collateral-malformed', { tcbInfo: levels({ tcbStatus: 'uptodate' }) }],
     ['TCB info with a level without components', 'collateral-malformed', { tcbInfo: levels({ tcb: { pcesvn: 1 } }) }],
+    ['TCB info with advisories that are no texts', 'collateral-malformed', { tcbInfo: levels({ advisoryIDs: [1] }) }],
     ['TCB info with advisories that are no list', 'collateral-malformed', { tcbInfo: levels({ advisoryIDs: 'INTEL-SA-1' }) }],
     ['TCB info with a module twice', 'collateral-malformed', { tcbInfo: twice }],
     ['QE identity signed by another key', 'collateral-untrusted', { qeIdentity: document => ({ ...document, key: otherKey }) }],
@@ -306,14 +314,29 @@ describe('TCB info and QE identity', () => {
     ['with a member twice inside', 'collateral-malformed', good.tcbInfo.replace('"version":3', '"version":3,"version":3')],
     ['without a signature', 'collateral-malformed', `{"tcbInfo":${body}}`],
     ['with half a signature', 'collateral-malformed', `{"tcbInfo":${body},"signature":"${signature.slice(64)}"}`],
+    ['with a signature in a list', 'collateral-malformed', `{"tcbInfo":${body},"signature":["${signature}"]}`],
     ['with a signature of zeros', 'collateral-untrusted', `{"tcbInfo":${body},"signature":"${'0'.repeat(128)}"}`],
     ['with something after it', 'collateral-malformed', `${good.tcbInfo}1`],
     ['with a mark of byte order', 'collateral-malformed', `\ufeff${good.tcbInfo}`],
     ['that is the QE identity', 'collateral-malformed', good.qeIdentity],
-    ['beyond any size', 'collateral-malformed', good.tcbInfo + ' '.repeat(256 * 1024)],
+    ['at its largest', 'accepted', good.tcbInfo.padEnd(256 * 1024)],
+    ['beyond any size', 'collateral-malformed', good.tcbInfo.padEnd(256 * 1024 + 1)],
     ['of nothing', 'collateral-malformed', ''],
   ])('TCB info %s: %s', (_, code, tcbInfo) => {
     expect(load({ tcbInfo })).toBe(code)
+  })
+
+  test('may have numbers and lists up to their bounds', () => {
+    const largest = authority.with({
+      tcbInfo: document => {
+        const [best] = document.body.tcbLevels
+        const svns = (svn: number) => Array<{ svn: number }>(16).fill({ svn })
+        const top = { ...best!, tcb: { sgxtcbcomponents: svns(255), tdxtcbcomponents: svns(255), pcesvn: 65_535 } }
+        const tcbLevels = [...Array<typeof top>(64 - document.body.tcbLevels.length).fill(top), ...document.body.tcbLevels]
+        return { ...document, body: { ...document.body, tcbLevels, tcbEvaluationDataNumber: 1_000_000 } }
+      },
+    })
+    expect(judge({ by: largest }).status).toBe('UpToDate')
   })
 
   test('are signed as they are spelled: odd spaces, members in another order, escapes', () => {
@@ -353,6 +376,26 @@ function windowed<Body extends TcbInfo | QeIdentity>(from: number, until: number
 
 function revoking(...revoked: Uint8Array[]): Edit<CrlSpec> {
   return crl => ({ ...crl, revoked })
+}
+
+/** A good list of just so many bytes: an extension that nobody reads makes up for what entries do not. */
+function longList(size: number): Buffer {
+  const of = (filling: number) => {
+    const extension = { oid: '1.2.3', critical: false, value: Buffer.alloc(filling) }
+    return authority.with({ pckCrl: crl => ({ ...crl, extensions: [...crl.extensions, extension] }) }).collateral(now).pckCrl
+  }
+  // The signature's own size differs by a byte or two from one to the next.
+  let list = of(size)
+  while (list.length !== size) list = of(size - (of(size).length - size))
+  return list
+}
+
+/** The list with its version lowered; nobody's signature is over that. */
+function versionOne(list: Uint8Array): Buffer {
+  const copy = Buffer.from(list)
+  const at = copy.indexOf(Buffer.from('020101', 'hex'))
+  copy[at + 2] = 0
+  return copy
 }
 
 function critical(crl: CrlSpec): CrlSpec {

@@ -39,8 +39,8 @@ describe('an element', () => {
     ['a length with a zero before it', `0482 00ff${'00'.repeat(255)}`],
     ['three bytes of length for two', `0483 000100${'00'.repeat(256)}`],
     ['a length beyond the end', '0483 ffffff'],
-    ['a tag of several bytes', '1f81 00 00'],
-    ['a context tag of several bytes', 'bf1f 00'],
+    ['a tag of several bytes', '1f01 00'],
+    ['a context tag of several bytes', 'bf02 0500'],
   ])('is not %s', (_, hex) => {
     expect(() => element(hex)).toThrow(der.DerError)
   })
@@ -59,6 +59,7 @@ describe('several elements', () => {
     expect(der.readAll(bytes('0500 0500'), 2)).toHaveLength(2)
     expect(() => der.readAll(bytes('0500 0500 0500'), 2)).toThrow('too many elements')
     expect(() => der.readAll(bytes('0500 05'))).toThrow('cut off')
+    expect(() => der.readAll(bytes('0500 0403 0102'))).toThrow('cut off')
   })
 })
 

@@ -48,11 +48,13 @@ describe('a JSON text', () => {
     ['a list that does not end', '[1,2'],
     ['a list with a comma at its end', '[1,]'],
     ['a list with a hole', '[1,,2]'],
+    ['a list with a semicolon', '[1;2]'],
     ['an object that does not end', '{"a":1'],
     ['an object with a comma at its end', '{"a":1,}'],
     ['an object with a bare name', '{a:1}'],
     ['an object without a colon', '{"a" 1}'],
     ['an object with a number for a name', '{1:1}'],
+    ['an object with an equals sign', '{"a"=1}'],
     ['brackets that do not fit', '[1}'],
     ['a comment', '/* */1'],
     ['a name twice', '{"a":1,"a":1}'],
@@ -95,6 +97,7 @@ describe('a signed document', () => {
     ['a string', '"a"'],
     ['nothing', ''],
     ['an object and more', '{} {}'],
+    ['an object in other brackets', '("a":1}'],
   ])('is not %s', (_, text) => {
     expect(() => readSigned(text)).toThrow(JsonError)
   })

@@ -67,6 +67,14 @@ describe('a platform', () => {
     expect(judge({ by }).pck.pcesvn).toBe(pceSvn)
   })
 
+  test('may have SVNs up to their bounds', () => {
+    const { pck } = judge({
+      quoteBy: authority.with({ sgx: sgx => ({ ...sgx, tcbComponents: sgx.tcbComponents.map(() => 255), pceSvn: 65_535 }) }),
+      collateralBy: authority,
+    })
+    expect([pck.components, pck.pcesvn]).toEqual([Array(16).fill(255), 65_535])
+  })
+
   test.each<[string, AuthorityEdits]>([
     ['an SGX type that nobody knows', { sgx: sgx => ({ ...sgx, sgxType: 3 }) }],
     ['a PCESVN beyond 16 bits', { sgx: sgx => ({ ...sgx, pceSvn: 65_536 }) }],

@@ -80,6 +80,8 @@ describe('the form of a quote', () => {
     ['no bytes', 'quote-malformed', Buffer.alloc(0)],
     ['version 3', 'quote-unsupported', authority.issueQuote({ header: { version: 3 } })],
     ['version 6', 'quote-unsupported', edited(bytes => bytes.writeUInt16LE(6, 0))],
+    ['version 3 in the form of version 5', 'quote-unsupported', edited(bytes => bytes.writeUInt16LE(3, 0), good5)],
+    ['version 6 in the form of version 5', 'quote-unsupported', edited(bytes => bytes.writeUInt16LE(6, 0), good5)],
     ['an attestation key on P-384', 'quote-unsupported', authority.issueQuote({ header: { attestationKeyType: 3 } })],
     ['an SGX enclave', 'quote-unsupported', authority.issueQuote({ header: { teeType: 0 } })],
     ['an unknown TEE', 'quote-unsupported', authority.issueQuote({ header: { teeType: 0x10081 } })],
@@ -126,7 +128,8 @@ describe('the form of a quote', () => {
       'accepted',
     ])
     expect(padded(Buffer.from('0000000001', 'hex'), true)).toBe('quote-malformed')
-    expect(padded(Buffer.alloc(16 * 1024), true)).toBe('quote-malformed')
+    expect(padded(Buffer.alloc(16 * 1024 - good.length), true)).toBe('accepted')
+    expect(padded(Buffer.alloc(16 * 1024 - good.length + 1), true)).toBe('quote-malformed')
     expect(outcome(() => parseQuote(resized(innerType + 2, -1), { allowZeroPadding: true }))).toBe('quote-malformed')
   })
 
@@ -255,7 +258,8 @@ describe('the PCK chain in a quote', () => {
       chain(quoteCertificateChain(Buffer.concat([pck, Buffer.of(0)]), pckCa, root)),
     ],
     ['with nothing in it', 'certificate-malformed', text('')],
-    ['beyond any size', 'certificate-malformed', text(`${pem(pck, pckCa, root)}${' '.repeat(10_000)}`)],
+    ['at its largest', 'accepted', text(pem(pck, pckCa, root).padEnd(12 * 1024))],
+    ['beyond any size', 'certificate-malformed', text(pem(pck, pckCa, root).padEnd(12 * 1024 + 1))],
   ])('%s: %s', (_, code, request) => {
     expect(outcome(() => judge({ request }))).toBe(code)
   })
@@ -264,6 +268,11 @@ describe('the PCK chain in a quote', () => {
     const short = authority.with({ pck: spec => ({ ...spec, notAfter: now + day }) })
     expect(outcome(() => judge({ quoteBy: short, at: now + day }))).toBe('accepted')
     expect(outcome(() => judge({ quoteBy: short, at: now + day + 1000 }))).toBe('certificate-expired')
+    for (const name of ['pck', 'pckCa'] as const) {
+      const fresh = authority.with({ [name]: (spec: CertificateSpec) => ({ ...spec, notBefore: now + day }) })
+      const at = (ms: number) => outcome(() => judge({ quoteBy: fresh, collateralBy: authority, at: ms }))
+      expect([at(now + day - 1), at(now + day)]).toEqual(['certificate-expired', 'accepted'])
+    }
   })
 })
 

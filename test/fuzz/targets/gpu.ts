@@ -9,9 +9,10 @@ import { noRevocationCheck } from '../../../src/attestation/gpu/revocation.ts'
 import { verifyManifest } from '../../../src/attestation/gpu/rim.ts'
 import { verifyGpuEvidence } from '../../../src/attestation/gpu/verify.ts'
 import { verifyDevice } from '../../../src/attestation/gpu/verify-device.ts'
-import { NvidiaAuthority, nonce, now, opaqueOf } from '../../attestation/gpu/support/authority.ts'
+import { goodMeasurements, NvidiaAuthority, nonce, now, opaqueOf, unsignedReport } from '../../attestation/gpu/support/authority.ts'
 import { goodClaims, goodOverall } from '../../attestation/gpu/support/nras.ts'
 import { rim } from '../../attestation/gpu/support/rim.ts'
+import type { Chance } from '../harness/chance.ts'
 import { changeJson } from '../harness/json-change.ts'
 import { changePem } from '../harness/pem-change.ts'
 import { type FuzzTarget, isAttestationRefusal } from '../harness/target.ts'
@@ -23,6 +24,7 @@ const trusting = { root: authority.roots.rim, now, crypto: credulous, checkRevoc
 const utf8 = (text: string) => new TextEncoder().encode(text)
 const sourcesOf = (...names: string[]) => names.map(name => `src/attestation/gpu/${name}.ts`)
 
+const keys = localNrasKeys(await authority.jwks())
 const devices = ['GH100', 'GB100', 'LS_10'].map(chip => authority.device(0, { chip }))
 const odd = [
   authority.device(1, { report: { opaque: opaqueOf({ mode: 7, nvdec0: 0x55 }) } }),
@@ -31,11 +33,13 @@ const odd = [
 const good = devices[0]!
 const manifests = [rim(authority), rim(authority, { version: '96.00.A5.00.01' }), rim(authority, { product: 'GB100', inactive: [] })]
 
+const facts = await verifyDevice(good, { ...trusting, roots: authority.roots, name: 'GPU 0', nonce, manifests: [] })
+const eat = await authority.eat({ 'GPU-0': goodClaims(facts.serial) }, goodOverall())
 const verified = await Promise.all(manifests.map(bytes => verifyManifest(bytes, trusting)))
 
 /** Under our roots; and under NVIDIA's, at a time at which the corpus was current. */
 async function verify(evidence: Parameters<typeof verifyGpuEvidence>[0], corpusToo: boolean): Promise<void> {
-  const common = { crypto: credulous, checkRevocation: noRevocationCheck, nrasKeys: null, inReportData: true }
+  const common = { crypto: credulous, checkRevocation: noRevocationCheck, nrasKeys: keys, inReportData: true }
   try {
     await verifyGpuEvidence(evidence, { ...common, roots: authority.roots, nonce, now })
   } catch (error) {
@@ -70,14 +74,22 @@ export const gpuReportTarget: FuzzTarget = {
   },
   isRefusal: isAttestationRefusal,
   sources: deviceSources,
-  words: [
-    Uint8Array.of(0x11, 0xe0, 1, 0xff),
-    Uint8Array.of(0x11, 0x60),
-    Uint8Array.of(3, 0),
-    Uint8Array.of(6, 0),
-    Uint8Array.of(20, 0, 48, 0),
-    Uint8Array.of(36, 0, 2, 0),
-  ],
+  change: changeReport,
+}
+
+/** A report anew, of blocks and opaque fields by chance; every size in it is right. Its signature is nobody's. */
+function changeReport(_: Uint8Array, chance: Chance): Uint8Array {
+  const value = (size: number) => (chance.below(3) === 0 ? chance.bytes(chance.below(60)) : chance.bytes(size))
+  const measurements = [...goodMeasurements]
+    .filter(() => chance.below(40) > 0)
+    .map(([index, digest]) => [index, chance.below(60) === 0 ? value(48) : digest] as const)
+  const opaque = opaqueOf(
+    chance.pick([{}, { mode: chance.below(4) }, { nvdec0: chance.pick([0x55, 0xaa, 0]) }, { driver: '1.2' }, { fwid: null }]),
+  )
+  const extra = [chance.pick([3, 6, 11, 20, 22, 36, chance.below(65_536)]), value(chance.pick([1, 2, 8, 12, 48]))] as const
+  const fields = [...opaque.filter(() => chance.below(6) > 0), ...(chance.below(2) === 0 ? [extra] : [])]
+  const unsigned = unsignedReport({ nonce, measurements: new Map(measurements), opaque: fields })
+  return new Uint8Array(Buffer.concat([unsigned, Buffer.alloc(96, 1)]))
 }
 
 /** The certificates of a GPU or switch beside a good report, as if they were signed. */
@@ -95,8 +107,14 @@ export const gpuChainTarget: FuzzTarget = {
 export const gpuEvidenceTarget: FuzzTarget = {
   name: 'gpu-evidence',
   seeds(corpus) {
-    const items = [[good], [...realItems(corpus)].slice(0, 1)].filter(list => list.length > 0)
-    return items.map(list => encodeGpuEvidence({ items: list, rims: manifests.slice(0, 1), nras: null }))
+    const ours = [
+      { items: [good], rims: manifests.slice(0, 1), nras: null },
+      { items: [devices[0]!, devices[2]!], rims: [], nras: eat },
+      { items: [good, good], rims: [], nras: null },
+      { items: [devices[1]!], rims: [], nras: eat },
+      { items: [], rims: [], nras: eat },
+    ]
+    return [...ours, ...realItems(corpus).map(item => ({ items: [item], rims: [], nras: null }))].map(encodeGpuEvidence)
   },
   run: input => verify(parseGpuEvidence(input), withCorpus),
   isRefusal: isAttestationRefusal,
@@ -129,15 +147,35 @@ export const rimTarget: FuzzTarget = {
   isRefusal: isAttestationRefusal,
   sources: sourcesOf('xml', 'canonical-xml', 'rim-signature', 'rim'),
   words: ['<!--', '<![CDATA[', '<?', '&amp;', '<!DOCTYPE a []>', ' xmlns:a="b"', '</ds:Signature>', 'Hash0', 'size="48"', 'active="True"'],
+  change: changeXml,
   maxBytes: 32 * 1024,
+}
+
+/** A tag dropped, doubled, or in place of another, or one attribute's value in place of another's. */
+function changeXml(input: Uint8Array, chance: Chance, other: Uint8Array): Uint8Array {
+  const text = Buffer.from(input).toString('latin1')
+  const donor = Buffer.from(other).toString('latin1')
+  const pattern = chance.below(2) === 0 ? /<[^>]*>/g : /"[^"]*"/g
+  const [mine, theirs] = [Array.from(text.matchAll(pattern)), Array.from(donor.matchAll(pattern))]
+  if (mine.length === 0 || theirs.length === 0) return input
+  const at = chance.pick(mine)
+  const by = chance.pick([
+    '',
+    at[0] + at[0],
+    chance.pick(theirs)[0],
+    chance.pick(theirs)[0],
+    at[0].toUpperCase(),
+    '"7"',
+    '"300"',
+    '"False"',
+  ])
+  return Buffer.from(text.slice(0, at.index) + by + text.slice(at.index + at[0].length), 'latin1')
 }
 
 /** What a manifest says that its digest is. */
 function digestIn(input: Uint8Array): Uint8Array {
   return Buffer.from(/DigestValue>([A-Za-z0-9+/=]+)</.exec(Buffer.from(input).toString('latin1'))?.[1] ?? '', 'base64')
 }
-
-const keys = localNrasKeys(await authority.jwks())
 
 /** What a service whose key we have says of devices: whatever the claims, they are signed. */
 export const nrasTarget: FuzzTarget = {
