@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { intelRootDer, loadCollateral } from '../../../src/attestation/index.ts'
+import { readAll, readOne, tags } from '../../../src/attestation/tdx/der.ts'
+import * as der from '../../../src/tee/der.ts'
 import { type AuthorityEdits, type CertificateSpec, keyUsage, keyUsageBits, quoteCertificateChain } from '../../../src/tee/index.ts'
 import { rawPoint } from '../../../src/tee/x509.ts'
 import { forged, specOf, swapped } from '../support/forge.ts'
@@ -83,6 +85,12 @@ describe('a platform', () => {
     ['an instance of 15 bytes', { sgx: sgx => ({ ...sgx, platformInstanceId: sgx.platformInstanceId!.subarray(1) }) }],
     ['an instance but no configuration', { sgx: ({ configuration, ...sgx }) => sgx }],
     ['a configuration but no instance', { sgx: ({ platformInstanceId, ...sgx }) => sgx }],
+    ['a member twice', sgxMembers(members => [...members, members[3]!])],
+    ['a member twice in its TCB', sgxMembers(members => members.with(1, tcbTwice(members[1]!)))],
+    [
+      'a member that nobody knows in place of another',
+      sgxMembers(members => members.with(4, der.sequence(der.objectIdentifier('1.2.840.113741.1.13.1.9'), der.enumerated(1)))),
+    ],
   ])('is not read with %s', (_, edits) => {
     expect(outcome(() => judge({ quoteBy: authority.with(edits), collateralBy: authority }))).toBe('certificate-malformed')
   })
@@ -146,3 +154,20 @@ describe('names, keys and encodings in the chain', () => {
     expect(outcome(() => chainOf(leaf))).toBe('certificate-malformed')
   })
 })
+
+const elements = (bytes: Uint8Array) => readAll(readOne(bytes, tags.sequence).contents).map((element): Buffer => Buffer.from(element.raw))
+
+/** The leaf with other members in its SGX extension. */
+function sgxMembers(change: (members: Buffer[]) => Buffer[]): AuthorityEdits {
+  const oid = '1.2.840.113741.1.13.1'
+  const changed = (old: CertificateSpec['extensions'][number]) =>
+    old.oid === oid ? { ...old, value: der.sequence(...change(elements(old.value))) } : old
+  return { pck: spec => ({ ...spec, extensions: spec.extensions.map(changed) }) }
+}
+
+/** The TCB member of the SGX extension with its first component twice. */
+function tcbTwice(member: Buffer): Buffer {
+  const [oid, value] = elements(member)
+  const components = elements(value!)
+  return der.sequence(oid!, der.sequence(...components, components[0]!))
+}
