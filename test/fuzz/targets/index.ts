@@ -3,6 +3,7 @@ import type { FuzzTarget } from '../harness/target.ts'
 import { certificateTarget } from './certificate.ts'
 import { crlTarget } from './crl.ts'
 import { derTarget } from './der.ts'
+import { evidenceTarget, keysetTarget } from './evidence.ts'
 import { gpuChainTarget, gpuEvidenceTarget, gpuReportTarget, nrasTarget, rimTarget } from './gpu.ts'
 import { jsonTarget } from './json.ts'
 import { pemChainTarget } from './pem-chain.ts'
@@ -18,6 +19,8 @@ export const targets: readonly FuzzTarget[] = [
   jsonTarget,
   tcbInfoTarget,
   qeIdentityTarget,
+  evidenceTarget,
+  keysetTarget,
   gpuReportTarget,
   gpuChainTarget,
   gpuEvidenceTarget,
