@@ -1,9 +1,12 @@
 /** Every target for a moment, and the harness itself: it finds what is planted, and nothing where there is nothing. */
 import { describe, expect, test } from 'vitest'
+import { pem } from '../../src/tee/index.ts'
 import { chanceFrom } from './harness/chance.ts'
 import { changeDer } from './harness/der-change.ts'
 import { fuzz } from './harness/fuzz.ts'
 import { changeJson } from './harness/json-change.ts'
+import { mutate } from './harness/mutate.ts'
+import { changePem } from './harness/pem-change.ts'
 import type { FuzzTarget } from './harness/target.ts'
 import { authority } from './samples.ts'
 import { targets } from './targets/index.ts'
@@ -85,6 +88,19 @@ describe('the harness', () => {
     const empty = { ...planted(() => {}), seeds: () => [] }
     await expect(fuzz(empty, { seed: 1, corpus: undefined, until: { runs: 1 } })).rejects.toThrow('no seeds')
   })
+})
+
+test('no change touches what it changes, be it a Buffer', () => {
+  const chance = chanceFrom(1, 'copies')
+  const inputs = [authority.certificates.pck, Buffer.from(pem(authority.certificates.pck)), Buffer.from('{"a":[1,"b",{"c":null}]}')]
+  for (const input of inputs) {
+    const before = Buffer.from(input).toString('hex')
+    for (let turn = 0; turn < 500; turn++) {
+      mutate(input, chance, input, [Uint8Array.of(1, 2)], 16_384)
+      for (const change of [changeDer, changePem, changeJson]) change(input, chance, input)
+    }
+    expect(Buffer.from(input).toString('hex')).toBe(before)
+  }
 })
 
 describe('a change that knows the format', () => {

@@ -48,7 +48,7 @@ export function changeDer(input: Uint8Array, chance: Chance, other: Uint8Array):
       return within(input, path, input.subarray(sibling.start, sibling.end))
     }
     default: {
-      const copy = contents.slice()
+      const copy = new Uint8Array(contents)
       if (copy.length > 0) copy[chance.below(copy.length)]! ^= 1 << chance.below(8)
       return within(input, path, element(node.tag, copy))
     }

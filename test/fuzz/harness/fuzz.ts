@@ -50,7 +50,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
   const started = performance.now()
   const chance = chanceFrom(options.seed, target.name)
   const words = (target.words ?? []).map(word => (typeof word === 'string' ? new TextEncoder().encode(word) : word))
-  const seeds = target.seeds(options.corpus)
+  const seeds: readonly Uint8Array[] = target.seeds(options.corpus).map(seed => new Uint8Array(seed))
   if (seeds.length === 0) throw new RangeError(`the target ${target.name} has no seeds`)
   const kept = [...seeds]
   const findings: Finding[] = []
@@ -99,7 +99,7 @@ function make(target: FuzzTarget, kept: readonly Uint8Array[], chance: Chance, w
   const from = () => (chance.below(2) === 0 ? chance.pick(kept) : kept[kept.length - 1 - chance.below(Math.min(kept.length, 32))]!)
   const [input, other] = [from(), from()]
   const known = target.change && chance.below(2) === 0 ? target.change(input, chance, other).subarray(0, maxBytes) : undefined
-  return known && chance.below(4) > 0 ? known : mutate(known ?? input, chance, other, words, maxBytes)
+  return known && chance.below(4) > 0 ? new Uint8Array(known) : mutate(known ?? input, chance, other, words, maxBytes)
 }
 
 /** The inputs of a batch that reach something new, each beyond what those before it did. */

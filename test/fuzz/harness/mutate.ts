@@ -15,7 +15,7 @@ const changes: readonly Change[] = [
   (input, chance) => {
     const size = chance.pick([2, 4])
     if (input.length < size) return input
-    const copy = input.slice()
+    const copy = new Uint8Array(input) // a Buffer’s own slice is no copy
     const view = new DataView(copy.buffer)
     const offset = chance.below(input.length - size + 1)
     const little = chance.below(2) === 0
@@ -71,7 +71,7 @@ export function mutate(input: Uint8Array, chance: Chance, other: Uint8Array, wor
 }
 
 function at(input: Uint8Array, offset: number, change: (byte: number) => number): Uint8Array {
-  const copy = input.slice()
+  const copy = new Uint8Array(input) // a Buffer’s own slice is no copy
   copy[offset] = change(copy[offset]!)
   return copy
 }
