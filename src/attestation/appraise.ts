@@ -16,7 +16,8 @@ export interface Subject {
   readonly facts: Facts
   /** Bound to the quote; undefined for a bare quote, which shows none. */
   readonly keyset: Keyset | undefined
-  readonly freshness: Freshness
+  /** Undefined for a bare quote: who judges one has asked nobody for it, and knows that it may be a copy. */
+  readonly freshness: Freshness | undefined
   /** Undefined where no event log was shown. */
   readonly replayed?: ReplayedEvents | undefined
   /** Milliseconds since the epoch. */
@@ -33,7 +34,7 @@ export interface Appraisal {
 /** Judges a subject by a policy. Decides nothing but acceptance, and throws nothing. */
 export function appraise({ facts, keyset, freshness, replayed, now }: Subject, policy: Policy): Appraisal {
   return sumUp([
-    judgeFreshness(freshness, policy),
+    ...(freshness === undefined ? [] : [judgeFreshness(freshness, policy)]),
     ...judgeTcb(facts, now, policy),
     ...judgeTd(facts.report, replayed, policy),
     ...judgePlatform(facts, policy),

@@ -54,7 +54,7 @@ export interface AuthorityProfile {
   /** When the certificates were made, in milliseconds. */
   readonly createdAt: number
   readonly serials: Readonly<Record<CertificateName, Uint8Array>>
-  readonly sgx: SgxExtension
+  readonly sgx: SgxExtension & Required<Pick<SgxExtension, 'sgxType'>>
   /** The QE's id, 16 bytes, as the quote header's user data carries it. */
   readonly qeId: Uint8Array
 }

@@ -21,8 +21,8 @@ export interface SgxExtension {
   readonly pceId: Uint8Array
   /** .4: 6 bytes. */
   readonly fmspc: Uint8Array
-  /** .5: 0 standard, 1 scalable, 2 scalable with integrity. */
-  readonly sgxType: number
+  /** .5: 0 standard, 1 scalable, 2 scalable with integrity. Intel never leaves it out. */
+  readonly sgxType?: number
   /** .6: 16 bytes; only platform CA certificates have it. */
   readonly platformInstanceId?: Uint8Array
   /** .7; only platform CA certificates have it. */
@@ -42,7 +42,7 @@ export function sgxExtension(sgx: SgxExtension): Extension {
     entry('2', tcb),
     entry('3', der.octetString(sgx.pceId)),
     entry('4', der.octetString(sgx.fmspc)),
-    entry('5', der.enumerated(sgx.sgxType)),
+    ...(sgx.sgxType === undefined ? [] : [entry('5', der.enumerated(sgx.sgxType))]),
     ...(platformInstanceId ? [entry('6', der.octetString(platformInstanceId))] : []),
     ...(configuration ? [entry('7', flags(configuration))] : []),
   )

@@ -83,7 +83,8 @@ export function tbsCertList(spec: Omit<CrlSpec, 'issuerKey'>): Buffer {
     ...(spec.nextUpdate === null ? [] : [der.time(spec.nextUpdate)]),
     // RFC 5280 §5.1.2.6: the list is left out, not empty, when nothing is revoked.
     ...(entries.length ? [der.sequence(...entries)] : []),
-    der.constructed(0, der.sequence(...spec.extensions.map(extension))),
+    // RFC 5280 §5.1.2.7: where there are none, they are left out as well.
+    ...(spec.extensions.length ? [der.constructed(0, der.sequence(...spec.extensions.map(extension)))] : []),
   )
 }
 

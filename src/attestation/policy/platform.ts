@@ -24,7 +24,11 @@ const said = (value: boolean | 'unstated') => (value === 'unstated' ? 'not state
 export function judgePlatform({ pck, fmspc, ppid }: Facts, rules: PlatformRules): Judgement[] {
   const { dynamicPlatform = 'unstated', cachedKeys = 'unstated', smtEnabled = 'unstated' } = pck.platform ?? {}
   return [
-    { name: 'SGX type is accepted', ok: allows(rules.sgx_types, pck.sgxType), reason: `the SGX type is ${pck.sgxType}` },
+    {
+      name: 'SGX type is accepted',
+      ok: allows<string>(rules.sgx_types, pck.sgxType ?? ''),
+      reason: `the SGX type is ${pck.sgxType ?? 'not stated'}`,
+    },
     {
       name: 'adding packages is as accepted',
       ok: allows(rules.dynamic_platform, dynamicPlatform),

@@ -21,8 +21,8 @@ export interface PckFacts {
   /** 2 and 6 bytes, lowercase hex. */
   readonly pceId: string
   readonly fmspc: string
-  /** How the processor guards enclave memory. */
-  readonly sgxType: SgxType
+  /** How the processor guards enclave memory. All of Intel's certificates say it; where one does not, a policy that asks for a type refuses. */
+  readonly sgxType: SgxType | undefined
   /** What follows is only in certificates of the platform CA: machines of several packages, registered as a whole. */
   readonly platform: PckPlatform | undefined
 }
@@ -38,8 +38,8 @@ export interface PckPlatform {
   readonly smtEnabled: boolean
 }
 
-/** Members of the extension: those of the processor CA, and those of the platform CA. */
-const memberCounts = [5, 7]
+/** Members of the extension: 1 to 4 always, 5 the SGX type, 6 and 7 in certificates of the platform CA. */
+const memberSets = ['1,2,3,4', '1,2,3,4,5', '1,2,3,4,5,6,7']
 
 /** Reads the extension. Throws {@link AttestationError} `certificate-malformed` where it is not there or not whole. */
 export function readPckFacts(certificate: Certificate): PckFacts {
@@ -54,10 +54,12 @@ export function readPckFacts(certificate: Certificate): PckFacts {
 }
 
 function pckFacts(members: ReadonlyMap<string, Element>): PckFacts {
-  if (!memberCounts.includes(members.size)) throw new DerError(`${members.size} members`)
+  const names = Array.from(members.keys(), oid => oid.replace(`${arc}.`, '')).sort()
+  if (!memberSets.includes(names.join())) throw new DerError(`members ${names.join(', ')}`)
   const tcb = readMembers(expect(member(members, '2'), tags.sequence))
-  const sgxType = sgxTypes[readSmall(member(members, '5'), tags.enumerated)]
-  if (!sgxType) throw new DerError('an SGX type that is not known')
+  const type = member(members, '5')
+  const sgxType = type && sgxTypes[readSmall(type, tags.enumerated)]
+  if (type && !sgxType) throw new DerError('an SGX type that is not known')
   return {
     ppid: octets(member(members, '1'), 16),
     components: Array.from({ length: 16 }, (_, index) => small(member(tcb, `2.${index + 1}`), 255)),

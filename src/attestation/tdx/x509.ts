@@ -192,10 +192,11 @@ function crl(der: Uint8Array): Crl {
   const [version, inner, issuer, thisUpdate, nextUpdate, ...rest] = readAll(expect(tbs, tags.sequence).contents, 7)
   if (readSmall(version) !== 1) throw new DerError('not a v2 CRL')
   checkAlgorithm(inner, p256Profile)
-  const list = rest[0]?.tag === tags.sequence ? rest[0] : undefined
-  const extensions = rest.at(-1)
-  if (extensions?.tag !== 0xa0) throw new DerError('a CRL without extensions')
-  for (const extension of readAll(readOne(extensions.contents, tags.sequence).contents, 16)) {
+  const list = rest[0]?.tag === tags.sequence ? rest.shift() : undefined
+  // Intel's lists have extensions; none of them says anything that is used here, so one that has none is read as well.
+  const extensions = rest.shift()
+  if (rest.length > 0 || (extensions && extensions.tag !== 0xa0)) throw new DerError('something else after the list of a CRL')
+  for (const extension of extensions ? readAll(readOne(extensions.contents, tags.sequence).contents, 16) : []) {
     const parts = readAll(expect(extension, tags.sequence).contents, 3)
     if (parts.length === 3 && readTrue(parts[1])) throw new DerError(`critical CRL extension ${readOid(parts[0])}`)
   }

@@ -169,6 +169,20 @@ describe('revocation lists', () => {
     expect(loadEdited(edits)).toBe(code)
   })
 
+  test.each<[string, AuthorityEdits['pckCrl'], string]>([
+    ['nothing in them', crl => ({ ...crl, revoked: [] }), 'accepted'],
+    ['no extensions', crl => ({ ...crl, extensions: [] }), 'accepted'],
+    ['neither', crl => ({ ...crl, revoked: [], extensions: [] }), 'accepted'],
+    ['one revoked and no extensions', crl => ({ ...crl, revoked: [Buffer.of(7)], extensions: [] }), 'accepted'],
+  ])('with %s are read', (_, edit, expected) => {
+    expect(loadEdited({ pckCrl: edit!, rootCaCrl: edit! })).toBe(expected)
+  })
+
+  test('without extensions revoke all the same', () => {
+    const edit: AuthorityEdits['rootCaCrl'] = crl => ({ ...crl, revoked: [serials.pckCa], extensions: [] })
+    expect(loadEdited({ rootCaCrl: edit })).toBe('certificate-revoked')
+  })
+
   test.each<[string, string, Partial<CollateralParts>]>([
     ['are missing', 'collateral-malformed', { rootCaCrl: Buffer.alloc(0) }],
     ['are in each other’s place', 'crl-untrusted', { rootCaCrl: good.pckCrl, pckCrl: good.rootCaCrl }],

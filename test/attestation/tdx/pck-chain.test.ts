@@ -1,10 +1,18 @@
 /** The PCK chain by itself: what its leaf says of the platform, either CA, and keys and encodings that Intel's PKI does not have. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { intelRootDer, loadCollateral } from '../../../src/attestation/index.ts'
+import { developmentPolicy, intelRootDer, loadCollateral, type Policy } from '../../../src/attestation/index.ts'
+import { judgePlatform } from '../../../src/attestation/policy/platform.ts'
 import { readAll, readOne, tags } from '../../../src/attestation/tdx/der.ts'
 import * as der from '../../../src/tee/der.ts'
-import { type AuthorityEdits, type CertificateSpec, keyUsage, keyUsageBits, quoteCertificateChain } from '../../../src/tee/index.ts'
+import {
+  type AuthorityEdits,
+  type CertificateSpec,
+  developmentMeasurements,
+  keyUsage,
+  keyUsageBits,
+  quoteCertificateChain,
+} from '../../../src/tee/index.ts'
 import { rawPoint } from '../../../src/tee/x509.ts'
 import { forged, specOf, swapped } from '../support/forge.ts'
 import { outcome } from '../support/outcome.ts'
@@ -50,6 +58,16 @@ describe('a platform', () => {
     expect(judge({ quoteBy: authority.with({ sgx: sgx => ({ ...sgx, sgxType }) }), collateralBy: authority }).pck.sgxType).toBe(name)
   })
 
+  test('may leave out its SGX type, which then no policy that asks for one accepts', () => {
+    const by = authority.with({ sgx: ({ sgxType, platformInstanceId, configuration, ...sgx }) => sgx })
+    const facts = judge({ quoteBy: by, collateralBy: authority })
+    expect(facts).toMatchObject({ status: 'UpToDate', pck: { sgxType: undefined, platform: undefined } })
+    const reasons = (sgx_types: Policy['sgx_types']) =>
+      judgePlatform(facts, { ...developmentPolicy(developmentMeasurements), sgx_types }).flatMap(({ ok, reason }) => (ok ? [] : [reason]))
+    expect(reasons('any')).toEqual([])
+    expect(reasons(['standard', 'scalable', 'scalable-with-integrity'])).toEqual(['the SGX type is not stated'])
+  })
+
   test('of the processor CA has no instance and no configuration, and verifies all the same', () => {
     const facts = judge({ by: processorAuthority })
     expect(facts).toMatchObject({ status: 'UpToDate', pck: { sgxType: 'scalable', platform: undefined } })
@@ -83,6 +101,7 @@ describe('a platform', () => {
     ['a CPUSVN of 15 bytes', { sgx: sgx => ({ ...sgx, cpuSvn: sgx.cpuSvn.subarray(1) }) }],
     ['a PCEID of one byte', { sgx: sgx => ({ ...sgx, pceId: sgx.pceId.subarray(1) }) }],
     ['an instance of 15 bytes', { sgx: sgx => ({ ...sgx, platformInstanceId: sgx.platformInstanceId!.subarray(1) }) }],
+    ['an instance and a configuration but no SGX type', { sgx: ({ sgxType, ...sgx }) => sgx }],
     ['an instance but no configuration', { sgx: ({ configuration, ...sgx }) => sgx }],
     ['a configuration but no instance', { sgx: ({ platformInstanceId, ...sgx }) => sgx }],
     ['a member twice', sgxMembers(members => [...members, members[3]!])],
