@@ -62,6 +62,25 @@ function program(): Command {
     .action(async ({ data, host, port }) => (await import('./dev-chain.ts')).runDevChain({ directory: data, host, port }))
 
   command.addCommand(channelCommand())
+  command
+    .command('verify')
+    .summary('check a quote, a worker or a proxy: is it a genuine enclave, and what a policy accepts?')
+    .description(
+      'Checks a TDX quote, the evidence of a worker, or every worker of a proxy, and says what is proven and what is not.\n' +
+        'Exit code: 0 verified and accepted, 3 verified but refused by the policy, 4 not verified, 2 wrong usage.',
+    )
+    .argument('[url]', 'a Chrysalis proxy or worker: it is asked now, with a fresh nonce')
+    .option('--quote <file>', 'a TDX quote: raw, hex or base64')
+    .option('--evidence <file>', 'an evidence document')
+    .option('--batch <file>', 'JSON lines {quote, collateral, at, root?, policy?} with absolute paths; "-" reads standard input')
+    .option('--nonce <hex>', 'the 32 bytes that the evidence was asked for with; without them it is not fresh')
+    .option('--collateral <dir>', 'folder with tcb_info.json, qe_identity.json, pck_crl.der, root_ca_crl.der and the two issuer chains')
+    .option('--pccs <url>', 'fetch the collateral here in place of Intel’s own service')
+    .option('--at <time>', 'judge as of this moment (RFC 3339) in place of now')
+    .option('--policy <file>', 'judge by this policy what runs inside')
+    .option('--root <file>', 'trust this root (PEM or DER) in place of Intel’s: development only')
+    .option('--json', 'one JSON object in place of the report')
+    .action(async (url, options) => (await import('./verify.ts')).runVerify(url, options))
 
   return command
 }

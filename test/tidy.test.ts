@@ -23,7 +23,7 @@ const rowOf = (room: string) => rows.findIndex(row => row.includes(room))
 /** The room of a source file; everything directly under src/, and the folder of a composition root, is `root`. */
 function roomOf(file: string): string {
   const [, room, rest] = file.split('/')
-  return rest === undefined || room === 'dev' || room === 'proxy' || room === 'channel' ? 'root' : room!
+  return rest === undefined || room === 'dev' || room === 'proxy' || room === 'channel' || room === 'verify' ? 'root' : room!
 }
 
 interface Import {

@@ -17,6 +17,7 @@ export { type CollateralSource, type Lease, LeaseKeeper, type LeaseKeeperOptions
 export type { ReplayedEvents } from './policy/events.ts'
 export type { Freshness } from './policy/freshness.ts'
 export { type Policy, parsePolicy, policyVersion } from './policy.ts'
+export { Checklist } from './tdx/checklist.ts'
 export type { Collateral, CollateralParts } from './tdx/collateral.ts'
 export type { CryptoPort } from './tdx/crypto-port.ts'
 export { intelRootDer } from './tdx/intel-root.ts'

@@ -1,0 +1,189 @@
+/** The report that a person reads: the verdict first, then why, then what was found, then what it does not prove. */
+import type { Check, Facts, Keyset } from '../attestation/index.ts'
+import { kemX25519, kemXWing } from '../envelope/index.ts'
+import { toHex } from '../lib/bytes.ts'
+import { meaningOf, whatToDo } from './advice.ts'
+import type { Judged } from './judge.ts'
+import { type Paint, plain, wrap } from './paint.ts'
+import type { Verdict } from './verdict.ts'
+
+export interface ReportOptions {
+  /** What was judged: a file's name, or a worker's. */
+  readonly subject: string
+  readonly judged: Judged
+  /** The moment as of which it was judged, ms. */
+  readonly at: number
+  /** The file of a root other than Intel's. */
+  readonly root: string | undefined
+  readonly paint: Paint
+  /** Columns of the terminal. */
+  readonly width: number
+  /** Sections between the checks and the findings. */
+  readonly sections?: readonly string[]
+  /** Of a bare quote, what it leaves open. */
+  readonly unproven: readonly string[]
+}
+
+const label = 14
+
+/** The whole report, with its last line ended. */
+export function report(o: ReportOptions): string {
+  const { judged, paint } = o
+  const sections = judged.facts
+    ? [
+        headline(o),
+        why(o),
+        checks(judged.verdict.checks, paint),
+        ...(o.sections ?? []),
+        keys(judged.keyset, o),
+        tcb(o, judged.facts),
+        measurements(judged.facts),
+        list('What this does not prove', o.unproven, o),
+        todo(o),
+      ]
+    : [headline(o), checks(judged.checks, paint), ...(o.sections ?? []), todo(o)]
+  return `${sections.filter(section => section !== '').join('\n\n')}\n`
+}
+
+/** A few words on how it ended. */
+export function outcomeOf(verdict: Verdict): { readonly text: string; readonly tone: 'good' | 'bad' | 'warn' } {
+  if (!verdict.verified) return { text: 'NOT VERIFIED', tone: 'bad' }
+  if (verdict.policy?.accepted === false) return { text: 'REFUSED', tone: 'bad' }
+  if (verdict.policy) return { text: 'ACCEPTED', tone: 'good' }
+  return { text: 'VERIFIED', tone: verdict.status === 'UpToDate' ? 'good' : 'warn' }
+}
+
+function headline({ subject, judged: { verdict }, at, root, paint, width }: ReportOptions): string {
+  const { text, tone } = outcomeOf(verdict)
+  const rest = verdict.verified ? verifiedWords(verdict) : `${capital(plain(verdict.message))} (${verdict.code}).`
+  return [
+    `${paint.strong(paint[tone](text))}  ${paint.strong(plain(subject))}`,
+    `  ${wrap(rest, width, 2)}`,
+    '',
+    row('as of', new Date(at).toISOString().replace('.000Z', 'Z')),
+    row(
+      'root of trust',
+      root === undefined ? 'Intel SGX Root CA' : paint.warn(`${plain(root)}, which is not Intel’s: this says nothing about hardware`),
+    ),
+  ].join('\n')
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+function verifiedWords(verdict: Extract<Verdict, { verified: true }>): string {
+  const genuine = `A genuine TDX quote; TCB status ${verdict.status}`
+  if (!verdict.policy) return `${genuine}. No policy was given: nothing is said about what runs inside.`
+  return verdict.policy.accepted ? `${genuine}; the policy accepts it.` : `${genuine}, but the policy refuses it.`
+}
+
+function why({ judged: { verdict }, paint, width }: ReportOptions): string {
+  if (!verdict.verified || !verdict.policy || verdict.policy.accepted) return ''
+  return ['Why it is refused', ...verdict.policy.reasons.map(reason => `  ${paint.bad('✗')} ${wrap(plain(reason), width, 4)}`)].join('\n')
+}
+
+function checks(all: readonly Check[], paint: Paint): string {
+  return all.length === 0 ? '' : ['Checks', ...all.map(({ name, ok }) => `  ${ok ? paint.good('✓') : paint.bad('✗')} ${name}`)].join('\n')
+}
+
+/** Whose keys the quote vouches for, and what they serve. */
+function keys(keyset: Keyset | undefined, { width }: ReportOptions): string {
+  if (!keyset) return ''
+  const { worker, not_after, hpke, receipt, models, software } = keyset
+  return [
+    'Keys, vouched for by the quote',
+    row('worker', plain(worker)),
+    row('until', new Date(not_after).toISOString()),
+    ...hpke.map(({ kid, kem }) => row('sealing', `${kid} (${kemNames[kem] ?? `KEM ${kem}`})`)),
+    row('receipts', `${receipt.kid} (Ed25519)`),
+    row('software', wrap(`${plain(software.version)}, ${software.image_digest}`, width, label + 4)),
+    ...models.map(({ id, weights_digest }) =>
+      row('model', wrap(`${plain(id)}, weights ${weights_digest ?? 'not measured'}`, width, label + 4)),
+    ),
+  ].join('\n')
+}
+
+const kemNames: Readonly<Record<number, string>> = { [kemXWing]: 'X-Wing', [kemX25519]: 'X25519' }
+
+function tcb({ paint, width }: ReportOptions, facts: Facts): string {
+  const { status, platform, module, qe, advisories, tcbDate, evaluationNumber, fmspc } = facts
+  const tint = (value: string) => (value === 'UpToDate' ? paint.good : value === 'Revoked' ? paint.bad : paint.warn)(value)
+  return [
+    'Platform',
+    row(
+      'status',
+      wrap(`${status} (${meaningOf[status]})`, width, label + 4).replace(status, () => tint(status)),
+    ),
+    row('platform', tint(platform)),
+    row('TDX module', tint(module)),
+    row('QE', tint(qe)),
+    row('advisories', advisories.length === 0 ? 'none' : wrap(advisories.join(', '), width, label + 4)),
+    row('TCB date', tcbDate.slice(0, 10)),
+    row('evaluation', `number ${evaluationNumber}`),
+    row('FMSPC', fmspc),
+    row('PPID', facts.ppid),
+  ].join('\n')
+}
+
+function measurements({ report: td }: Facts): string {
+  const fields: readonly (readonly [string, Uint8Array | undefined])[] = [
+    ['MRTD', td.mrTd],
+    ['RTMR0', td.rtmr[0]],
+    ['RTMR1', td.rtmr[1]],
+    ['RTMR2', td.rtmr[2]],
+    ['RTMR3', td.rtmr[3]],
+    ['MRSEAM', td.mrSeam],
+    ['MRSIGNERSEAM', td.mrSignerSeam],
+    ['MRCONFIGID', td.mrConfigId],
+    ['MROWNER', td.mrOwner],
+    ['MROWNERCONFIG', td.mrOwnerConfig],
+    ['MRSERVICETD', td.mrServiceTd],
+    ['TDATTRIBUTES', td.tdAttributes],
+    ['XFAM', td.xfam],
+    ['TEE_TCB_SVN', td.teeTcbSvn],
+    ['TEE_TCB_SVN_2', td.teeTcbSvn2],
+    ['REPORTDATA', td.reportData],
+  ]
+  return ['Measurements', ...fields.filter(([, value]) => value !== undefined).map(([name, value]) => row(name, short(value!)))].join('\n')
+}
+
+/** Zeros need no room; what people compare or copy stands whole. */
+function short(value: Uint8Array): string {
+  return value.every(byte => byte === 0) && value.length > 16 ? '00… (zero)' : toHex(value)
+}
+
+function list(title: string, items: readonly string[], { width }: ReportOptions): string {
+  return items.length === 0 ? '' : [title, ...items.map(item => `  - ${wrap(item, width, 4)}`)].join('\n')
+}
+
+function todo({ judged: { verdict }, width }: ReportOptions): string {
+  if (!verdict.verified) return `What to do\n  ${wrap(whatToDo(verdict.code), width, 2)}`
+  if (verdict.status === 'Revoked')
+    return `What to do\n  ${wrap('Stop. No policy can accept this platform; use another machine.', width, 2)}`
+  if (verdict.policy?.accepted === false)
+    return `What to do\n  ${wrap('If you know the reasons above to be harmless, name those values in the policy. If not, the worker has to change.', width, 2)}`
+  return ''
+}
+
+function row(name: string, value: string): string {
+  return `  ${name.padEnd(label)}  ${value}`
+}
+
+/** What no quote proves by itself, and what this one leaves open besides. */
+export function unprovenOf(facts: Facts | undefined, o: { policy: boolean; fresh: boolean }): string[] {
+  if (!facts) return []
+  const debug = (facts.report.tdAttributes[0]! & 1) === 1
+  return [
+    ...(debug ? ['That anything inside is private: the TD runs under DEBUG, and its host can read and change all of its memory.'] : []),
+    ...(o.policy
+      ? []
+      : ['That the software inside is what you expect: compare the measurements with a build you trust, or give a --policy.']),
+    ...(o.fresh
+      ? []
+      : [
+          'That it is fresh: a quote alone may be a copy from another day. Ask with a nonce of your own (--nonce with --evidence, or a URL).',
+        ]),
+    'That nobody has opened the machine: keys have been taken out of such CPUs in a laboratory. A policy can name the PPIDs of machines whose owner you trust.',
+  ]
+}
