@@ -24,7 +24,8 @@ const everyOp: Op[] = [
   'bounced',
   'external',
 ]
-const senders = ['payer', 'payee', 'stranger'] as const
+/** The payer last: what it starts, the others cannot be refused any more. */
+const senders = ['stranger', 'payee', 'payer'] as const
 const at = (wait: Wait, of: Step): Step => ({ ...of, wait })
 
 export const scripts: Record<string, readonly Step[]> = {
