@@ -33,6 +33,23 @@ const teeSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('configfs'), path: z.string().min(1).optional() }),
 ])
 
+const gpuSchema = z
+  .strictObject({
+    /** Runs once for each nonce, without a shell; `{nonce}` in its words becomes 64 hex digits. */
+    command: z
+      .array(z.string().min(1).max(4096))
+      .min(1)
+      .max(64)
+      .refine(words => words.some(word => word.includes('{nonce}')), 'needs a word with {nonce}, or every verifier refuses its evidence')
+      .optional(),
+    timeout_ms: positive.max(120_000).default(20_000),
+    /** The same evidence every time: for tests, and for looking at. */
+    file: z.string().min(1).optional(),
+    /** NVIDIA's reference manifests for this driver and firmware, relative to the config file. */
+    rims: z.array(z.string().min(1)).max(8).default([]),
+  })
+  .refine(gpu => (gpu.command === undefined) !== (gpu.file === undefined), 'needs exactly one of "command" and "file"')
+
 const limitsSchema = z
   .strictObject({
     body_bytes: positive.max(64 * mebibyte).default(64 * mebibyte),
@@ -63,6 +80,8 @@ export const workerSchema = z.strictObject({
   engine: engineSchema,
   offer: z.strictObject({ default: priceSchema, models: z.record(z.string(), priceSchema).default({}) }),
   tee: teeSchema,
+  /** Evidence of the GPUs beside the quote. */
+  gpu: gpuSchema.optional(),
   key_lifetime_hours: z.number().min(0.1).max(168).default(12),
   limits: limitsSchema,
 })

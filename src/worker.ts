@@ -1,20 +1,26 @@
 /** `chrysalis worker`: the enclave agent beside an inference engine. */
-import { type Agent, type AgentLimits, requireLoopback, startAgent } from './agent/index.ts'
+import { readFile } from 'node:fs/promises'
+import { type Agent, type AgentLimits, type GpuSource, requireLoopback, startAgent } from './agent/index.ts'
 import { loadConfig, pathIn } from './config.ts'
 import { systemClock } from './lib/clock.ts'
 import { createLogger, type Logger } from './lib/logger.ts'
 import { reportReady, stopOnSignal } from './lifecycle.ts'
-import { configfsQuoter, type Quoter, SoftwareQuotingAuthority, softwareQuoter } from './tee/index.ts'
+import { commandCollector, configfsQuoter, fileCollector, type Quoter, SoftwareQuotingAuthority, softwareQuoter } from './tee/index.ts'
 import { type WorkerConfig, workerSchema } from './worker-config.ts'
 
 /** Runs a worker by its config file until it is told to stop. Throws `ConfigError` for a file that is not valid. */
 export async function runWorkerFile(file: string): Promise<void> {
   const config = loadConfig(file, workerSchema)
-  const { engine, tee } = config
+  const { engine, tee, gpu } = config
   await runWorker({
     ...config,
     engine: engine.builtin ? { ...engine, builtin: { model: pathIn(file, engine.builtin.model) } } : engine,
     tee: tee.type === 'software' ? { ...tee, directory: pathIn(file, tee.directory) } : tee,
+    gpu: gpu && {
+      ...gpu,
+      rims: gpu.rims.map(rim => pathIn(file, rim)),
+      ...(gpu.file === undefined ? {} : { file: pathIn(file, gpu.file) }),
+    },
   })
 }
 
@@ -48,6 +54,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       endpoints: config.engine.endpoints,
       offer: model => (Object.hasOwn(models, model) ? models[model]! : byDefault),
       quoter,
+      gpu: config.gpu && (await openGpu(config.gpu)),
       keyLifetimeMs: Math.round(config.key_lifetime_hours * 3_600_000),
       limits: agentLimits(config.limits),
       clock: systemClock,
@@ -71,6 +78,15 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
 async function makeQuoter(tee: WorkerConfig['tee']): Promise<Quoter> {
   if (tee.type === 'configfs') return configfsQuoter(tee.path)
   return softwareQuoter(await SoftwareQuotingAuthority.load(tee.directory))
+}
+
+/** Throws where a reference manifest cannot be read. */
+async function openGpu(gpu: NonNullable<WorkerConfig['gpu']>): Promise<GpuSource> {
+  const { command, file, timeout_ms: timeoutMs } = gpu
+  const collector = command
+    ? commandCollector({ command: command as [string, ...string[]], timeoutMs, clock: systemClock })
+    : fileCollector(file!)
+  return { collector, rims: await Promise.all(gpu.rims.map(rim => readFile(rim))) }
 }
 
 async function openEngine(config: WorkerConfig, logger: Logger): Promise<{ url: string; close(): Promise<void> }> {

@@ -13,6 +13,7 @@ import { createApp } from './app.ts'
 import { EngineClient, type EngineLimits } from './engine-client.ts'
 import { EngineModels } from './engine-models.ts'
 import { EvidenceMaker } from './evidence.ts'
+import type { GpuSource } from './gpu-evidence.ts'
 import { Identity } from './identity.ts'
 import { AgentMetrics } from './metrics.ts'
 import { Preparer } from './preparer.ts'
@@ -52,6 +53,8 @@ export interface AgentOptions {
   /** What this worker wants per model, nanoTON per 10^6 units. */
   readonly offer: (model: string) => Price
   readonly quoter: Quoter
+  /** Where the GPUs' evidence comes from, on a machine that shows it. */
+  readonly gpu?: GpuSource | undefined
   readonly keyLifetimeMs: number
   readonly limits: AgentLimits
   readonly clock: Clock
@@ -99,7 +102,13 @@ export async function startAgent(o: AgentOptions): Promise<Agent> {
         ),
     })
     identity = made
-    evidence = new EvidenceMaker({ quoter: o.quoter, generation: () => made.current, clock, perSecond: limits.evidencePerSecond })
+    evidence = new EvidenceMaker({
+      quoter: o.quoter,
+      gpu: o.gpu,
+      generation: () => made.current,
+      clock,
+      perSecond: limits.evidencePerSecond,
+    })
   }
 
   const models = new EngineModels({

@@ -2,16 +2,19 @@
  * Answers to "prove who you are": a fresh quote over the caller's own nonce and the present keyset (envelope spec, "Evidence
  * document"). Quotes are made one at a time, because the hardware does, and at a bounded rate, because they are dear.
  */
-import { type EvidenceDocument, reportData } from '../attestation/index.ts'
+import { type EvidenceDocument, gpuNonce, reportData } from '../attestation/index.ts'
 import { toBase64, toHex } from '../lib/bytes.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Quoter } from '../tee/index.ts'
+import { type GpuSource, makeGpuEvidence } from './gpu-evidence.ts'
 import type { Generation } from './identity.ts'
 
 const maxWaiting = 64
 
 export interface EvidenceOptions {
   readonly quoter: Quoter
+  /** Where the GPUs' evidence comes from; undefined on a machine that shows none. */
+  readonly gpu: GpuSource | undefined
   readonly generation: () => Generation
   readonly clock: Clock
   /** Quotes per second in the long run; twice as many may come at once. */
@@ -31,7 +34,7 @@ export class EvidenceMaker {
     this.#filledAt = options.clock.now()
   }
 
-  /** The evidence document over `nonce` (32 bytes), or undefined where too much is asked: **retry** in a second. Throws what the quoter throws. */
+  /** The evidence document over `nonce` (32 bytes), or undefined where too much is asked: **retry** in a second. Throws what the quoter and the GPU's collector throw. */
   async make(nonce: Uint8Array): Promise<EvidenceDocument | undefined> {
     if (this.#waiting >= maxWaiting || !this.#take()) return undefined
     this.#waiting += 1
@@ -45,13 +48,16 @@ export class EvidenceMaker {
   }
 
   async #quote(nonce: Uint8Array): Promise<EvidenceDocument> {
-    const { keysetBytes } = this.#options.generation()
-    const quote = await this.#options.quoter.quote(reportData(nonce, keysetBytes, null))
+    const { gpu, quoter, generation } = this.#options
+    // One keyset for all of it: keys may change while the GPUs are asked.
+    const { keysetBytes } = generation()
+    const gpuEvidence = gpu ? await makeGpuEvidence(gpu, gpuNonce(nonce, keysetBytes)) : null
+    const quote = await quoter.quote(reportData(nonce, keysetBytes, gpuEvidence))
     return {
       version: 1,
       nonce: toHex(nonce),
       keyset: toBase64(keysetBytes),
-      gpu_evidence: null,
+      gpu_evidence: gpuEvidence && toBase64(gpuEvidence),
       tee: { type: 'tdx', quote: toBase64(quote) },
     }
   }

@@ -2,3 +2,4 @@ export { type Agent, type AgentLimits, type AgentOptions, startAgent } from './a
 export { endpoints } from './endpoints/index.ts'
 export { isLoopback, requireLoopback } from './engine-address.ts'
 export { AgentError, type AgentErrorCode } from './errors.ts'
+export type { GpuSource } from './gpu-evidence.ts'

@@ -9,6 +9,8 @@ import { CodedError } from '../lib/coded-error.ts'
  * - `quote-unavailable`: the kernel gave no quote, or none in as many tries as we make. Retry later; if it stays: this is no TDX guest, or we lack the rights.
  * - `wrong-provider`: the kernel's report interface is there, but not TDX behind it. Fix the deployment.
  * - `quote-mismatch`: the quote is malformed, or carries other report data than was asked for. Stop: security event; it was not given out.
+ * - `gpu-evidence-unavailable`: the tool that collects GPU evidence did not start, did not end in time, or failed. Retry; if it stays: run it by hand.
+ * - `gpu-evidence-malformed`: what the tool wrote is not a list of evidence. Fix the tool, or the command that is configured.
  */
 export type TeeErrorCode =
   | 'authority-missing'
@@ -18,6 +20,8 @@ export type TeeErrorCode =
   | 'quote-unavailable'
   | 'wrong-provider'
   | 'quote-mismatch'
+  | 'gpu-evidence-unavailable'
+  | 'gpu-evidence-malformed'
 
 /** The error of this room; see {@link TeeErrorCode} for what to do about each code. */
 export class TeeError extends CodedError<TeeErrorCode> {}

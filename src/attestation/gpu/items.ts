@@ -36,7 +36,7 @@ const maxRims = 8
 const maxBytes = 512 * 1024
 const maxDepth = 6
 const token = z.string().max(16 * 1024)
-export const detachedEatSchema = z.tuple([z.tuple([z.literal('JWT'), token]), z.record(z.string().max(32), token)])
+const detachedEatSchema = z.tuple([z.tuple([z.literal('JWT'), token]), z.record(z.string().max(32), token)])
 
 const schema = z.strictObject({
   version: z.literal(1),
@@ -80,8 +80,11 @@ export function parseGpuEvidence(bytes: Uint8Array): GpuEvidence {
   }
 }
 
-/** Brings NVIDIA's form of a detached EAT to ours. Throws {@link AttestationError} `gpu-evidence-malformed` for too many devices. */
-export function readDetachedEat([[, overall], devices]: z.output<typeof detachedEatSchema>): DetachedEat {
+/** Reads a detached EAT in NVIDIA's form, already parsed as JSON. Throws {@link AttestationError} `gpu-evidence-malformed`. */
+export function readDetachedEat(value: unknown): DetachedEat {
+  const parsed = detachedEatSchema.safeParse(value)
+  if (!parsed.success) throw malformed('a token that is no detached EAT')
+  const [[, overall], devices] = parsed.data
   const named = new Map(Object.entries(devices))
   if (named.size === 0 || named.size > maxItems) throw malformed(`${named.size} tokens of devices`)
   return { overall, devices: named }

@@ -18,6 +18,8 @@ import {
   pem,
 } from '../../../../src/tee/x509.ts'
 
+import type { ToolDevice } from '../../../support/gpu-tool.ts'
+
 export const now = Date.UTC(2026, 5, 1, 12)
 const year = 365 * 24 * 60 * 60 * 1000
 export const nonce = sha256(utf8('a nonce for GPUs'))
@@ -153,6 +155,13 @@ export class NvidiaAuthority {
     const unsigned = (edits.unsigned ?? (bytes => bytes))(unsignedReport(spec))
     const report = concat(unsigned, sign('sha384', unsigned, { key: edits.key ?? keys.leaf.privateKey, dsaEncoding: 'ieee-p1363' }))
     return { arch, report: (edits.signed ?? (bytes => bytes))(report), certificatePem: (edits.pem ?? (same => same))(text) }
+  }
+
+  /** What the stand-in for NVIDIA's collecting tool needs to know of a device. */
+  toolDevice(index = 0, chip = 'GH100'): ToolDevice {
+    const { arch, certificatePem, report } = this.device(index, { chip })
+    const key = this.#keysOf(`${chip} ${index}`).leaf.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
+    return { arch, certificate: certificatePem, key, report: toHex(report.subarray(0, -96)) }
   }
 
   /** The chain of manifests' signer, leaf first. The root is always the same bytes. */
