@@ -43,6 +43,8 @@ export interface AttemptEvents {
 export interface AttemptOptions {
   readonly lease: Lease
   readonly link: WorkerLink
+  /** The worker's live lease at any moment, as far as it has one: nothing more is sent once its keys are not these any more. */
+  readonly liveLease: () => Lease | undefined
   readonly sessions: SenderSessions
   readonly context: RequestContext
   readonly contentType: string
@@ -76,15 +78,17 @@ export class Attempt {
     this.outcome = new Promise(resolve => {
       this.#settle = resolve
     })
-    const session = options.sessions.for(recipientKey(options.lease))
+    const recipient = recipientKey(options.lease)
+    const session = options.sessions.for(recipient)
     this.#sealed = sealRequest({ context: options.context, sessions: [session], contentType: options.contentType, body: options.body })
     this.#opener = new ResponseOpener(this.#sealed)
     this.#limit = options.clock.after(options.totalMs, () => this.#lose(new LinkError('timeout', 'the answer took too long')))
-    this.#call = options.link.send(this.#sealed, {
-      data: chunk => this.#data(chunk),
-      end: () => this.#end(),
-      fail: error => this.#lose(error),
-    })
+    const kid = recipient.kid.toString('hex')
+    this.#call = options.link.send(
+      this.#sealed,
+      { data: chunk => this.#data(chunk), end: () => this.#end(), fail: error => this.#lose(error) },
+      () => options.liveLease()?.keyset.hpke.some(key => key.kid === kid) ?? false,
+    )
   }
 
   resume(): void {

@@ -19,7 +19,7 @@ import { Attempt, type AttemptOutcome, type Charge } from './attempt.ts'
 import { ApiError } from './errors.ts'
 import type { RequestMetrics } from './metrics.ts'
 import { noWorkerError } from './no-worker.ts'
-import { callerError, causeOf, isUnknownKey, worthAnotherWorker } from './outcome.ts'
+import { callerError, causeOf, isUnknownKey, isWithdrawn, worthAnotherWorker } from './outcome.ts'
 
 /** A worker as a request meets it. */
 export interface WorkerPort {
@@ -172,7 +172,7 @@ export class Inference {
     const worker = this.#options.workers.get(place.worker)!
     try {
       let lease = worker.lease()
-      if (!lease) throw new LinkError('unreachable', 'the lease ended')
+      if (!lease) throw new LinkError('withdrawn', 'the lease ended')
       let outcome = await this.#attempt(worker, lease, run)
       if (isUnknownKey(outcome) && !run.answer.gone) {
         // The same rid must not run twice under one session, whatever keys the new evidence shows.
@@ -180,15 +180,16 @@ export class Inference {
         lease = await worker.renew()
         outcome = await this.#attempt(worker, lease, run)
       }
-      place.release(run.answer.gone ? 'left' : worthAnotherWorker(outcome) ? 'failed' : 'served')
+      place.release(run.answer.gone || isWithdrawn(outcome) ? 'left' : worthAnotherWorker(outcome) ? 'failed' : 'served')
       return outcome
     } catch (cause) {
-      place.release('failed')
       const error =
         cause instanceof LinkError || cause instanceof EnvelopeError
           ? cause
           : new LinkError('unreachable', 'the worker cannot be asked', { cause })
-      return { kind: 'lost', error, charge: undefined }
+      const outcome = { kind: 'lost', error, charge: undefined } as const
+      place.release(isWithdrawn(outcome) ? 'left' : 'failed')
+      return outcome
     }
   }
 
@@ -210,7 +211,7 @@ export class Inference {
       payer: null,
     }
     const attempt = new Attempt(
-      { lease, link: worker.link, sessions, context, contentType, body, clock, ...limits },
+      { lease, link: worker.link, liveLease: () => worker.lease(), sessions, context, contentType, body, clock, ...limits },
       {
         head: (status, contentType) => {
           this.#options.metrics.firstByte(facts.model, clock.now() - run.startedAt)

@@ -18,12 +18,16 @@ interface Asked {
   readonly facts: Pick<Facts, 'model'>
 }
 
+/** 503 `no_attested_worker`. */
+export function noAttestedWorker(): ApiError {
+  return new ApiError('no_attested_worker', 'No worker with valid evidence can take this request now.', {
+    headers: { 'retry-after-ms': '1000' },
+  })
+}
+
 /** 404 `model_not_found`, which says who is served there, or 503 `no_attested_worker`. */
 export function noWorkerError(sources: Sources, { endpoint, facts }: Asked, reason: NoWorker['reason']): ApiError {
-  if (reason === 'none')
-    return new ApiError('no_attested_worker', 'No worker with valid evidence can take this request now.', {
-      headers: { 'retry-after-ms': '1000' },
-    })
+  if (reason === 'none') return noAttestedWorker()
   const what = reason === 'unknown-model' ? 'does not exist here' : `is not served at ${endpoint.path}`
   const message = `The model '${facts.model.slice(0, shownLength)}' ${what}. ${whoIsServed(sources, endpoint)}`
   return new ApiError('model_not_found', message, { param: 'model' })

@@ -2,6 +2,7 @@
 import { LinkError } from '../link/index.ts'
 import type { AttemptOutcome } from './attempt.ts'
 import { ApiError, WorkerReportedError } from './errors.ts'
+import { noAttestedWorker } from './no-worker.ts'
 
 /** A failure that another worker may not share: the line broke, the evidence lapsed, the engine failed. What the caller got wrong fails everywhere. */
 export function worthAnotherWorker(outcome: AttemptOutcome): boolean {
@@ -11,6 +12,11 @@ export function worthAnotherWorker(outcome: AttemptOutcome): boolean {
 /** Whether the worker has other keys than those of its lease. */
 export function isUnknownKey(outcome: AttemptOutcome): boolean {
   return outcome.kind === 'lost' && outcome.error instanceof LinkError && outcome.error.problem === 'unknown-key'
+}
+
+/** Whether the worker's lease ended before it had the request whole: no fault in its service. */
+export function isWithdrawn(outcome: AttemptOutcome): boolean {
+  return outcome.kind === 'lost' && outcome.error instanceof LinkError && outcome.error.code === 'withdrawn'
 }
 
 /** Why there was no answer, in a word or two for the log; undefined where there was one. */
@@ -23,12 +29,13 @@ export function causeOf(outcome: AttemptOutcome): string | undefined {
 
 /** What the caller is told of an attempt that failed, with the receipt id `rid`. */
 export function callerError(outcome: Exclude<AttemptOutcome, { kind: 'answered' }>, rid: string): ApiError | WorkerReportedError {
-  const error =
-    outcome.kind === 'reported'
-      ? new WorkerReportedError(outcome.status, outcome.error)
-      : new ApiError('worker_failed', 'The worker failed before the answer was whole.', {
-          cause: outcome.error,
-          headers: { 'retry-after-ms': '500' },
-        })
+  const error = bareError(outcome)
   return Object.assign(error, { headers: { ...('headers' in error ? error.headers : {}), 'x-chrysalis-receipt': rid } })
+}
+
+function bareError(outcome: Exclude<AttemptOutcome, { kind: 'answered' }>): ApiError | WorkerReportedError {
+  if (outcome.kind === 'reported') return new WorkerReportedError(outcome.status, outcome.error)
+  if (isWithdrawn(outcome)) return noAttestedWorker()
+  const headers = { 'retry-after-ms': '500' }
+  return new ApiError('worker_failed', 'The worker failed before the answer was whole.', { cause: outcome.error, headers })
 }

@@ -59,14 +59,18 @@ export class WorkerLink {
     })
   }
 
-  /** Sends a sealed request to `POST /v1/sealed` and feeds the answer to `sink`. */
-  send(sealed: Outgoing, sink: AnswerSink): LinkCall {
+  /**
+   * Sends a sealed request to `POST /v1/sealed` and feeds the answer to `sink`. `mayLeave` is asked when the connection stands and
+   * before each piece of a large body: from the moment it says no, nothing more is sent, and the sink hears `withdrawn`.
+   */
+  send(sealed: Outgoing, sink: AnswerSink, mayLeave: () => boolean): LinkCall {
     const isLarge = sealed.size > largeRequest
     const headers = { 'content-type': envelopeType, accept: envelopeType, 'content-length': String(sealed.size) }
-    const exchange: Exchange = new Exchange(sink, () => {
-      const body = isLarge ? Readable.from(paced(sealed.pieces()), oneAhead) : sealed.bytes
+    const dispatch = () => {
+      const body = isLarge ? Readable.from(paced(sealed.pieces(), mayLeave), oneAhead) : sealed.bytes
       this.#pool.dispatch({ path: `${this.#basePath}/v1/sealed`, method: 'POST', headers, body }, exchange)
-    })
+    }
+    const exchange: Exchange = new Exchange(sink, dispatch, mayLeave)
     exchange.start()
     return exchange
   }
@@ -110,11 +114,16 @@ export class WorkerLink {
 const oneAhead = { objectMode: false, highWaterMark: 1 }
 
 /** A turn of the event loop between two pieces, however fast the other end takes them. */
-async function* paced(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+async function* paced(pieces: Iterable<Buffer>, mayLeave: () => boolean): AsyncGenerator<Buffer, void, undefined> {
   for (const piece of pieces) {
+    if (!mayLeave()) throw withdrawn()
     yield piece
     await setImmediate()
   }
+}
+
+function withdrawn(): LinkError {
+  return new LinkError('withdrawn', 'the lease of the worker ended before the request was sent')
 }
 
 async function bounded(body: AsyncIterable<Buffer>, limit: number): Promise<string> {
@@ -143,6 +152,7 @@ type Controller = import('undici').Dispatcher.DispatchController
 class Exchange implements LinkCall {
   readonly #sink: AnswerSink
   readonly #dispatch: () => void
+  readonly #mayLeave: () => boolean
   #controller: Controller | undefined
   #again = true
   #done = false
@@ -151,9 +161,10 @@ class Exchange implements LinkCall {
   #outer: Buffer[] | undefined
   #outerSize = 0
 
-  constructor(sink: AnswerSink, dispatch: () => void) {
+  constructor(sink: AnswerSink, dispatch: () => void, mayLeave: () => boolean) {
     this.#sink = sink
     this.#dispatch = dispatch
+    this.#mayLeave = mayLeave
   }
 
   start(): void {
@@ -172,6 +183,8 @@ class Exchange implements LinkCall {
   onRequestStart(controller: Controller): void {
     this.#controller = controller
     if (this.#aborted) controller.abort(new Error('the line was cut'))
+    // The connection stands and nothing is written yet: making it may have taken longer than the lease lived.
+    else if (!this.#mayLeave()) controller.abort(withdrawn())
   }
 
   onResponseStart(_controller: Controller, status: number, headers: Record<string, string | string[] | undefined>): void {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type LinkError, type Outgoing, WorkerLink } from '../../src/link/index.ts'
+import { type AnswerSink, type LinkError, type Outgoing, WorkerLink } from '../../src/link/index.ts'
 
 const envelope = { 'content-type': 'application/chrysalis-envelope' }
 const open: (() => Promise<unknown>)[] = []
@@ -61,11 +61,14 @@ function refuse(message: string): never {
   throw new Error(message)
 }
 
+const always = () => true
+
 /** Sends and collects the whole answer. */
-function send(link: WorkerLink, sealed = atOnce(Buffer.from('sealed'))): Promise<{ data: Buffer } | LinkError> {
+function send(link: WorkerLink, sealed = atOnce(Buffer.from('sealed')), mayLeave = always): Promise<{ data: Buffer } | LinkError> {
   return new Promise(resolve => {
     const parts: Buffer[] = []
-    link.send(sealed, { data: chunk => parts.push(chunk) > 0, end: () => resolve({ data: Buffer.concat(parts) }), fail: resolve })
+    const sink = { data: (chunk: Buffer) => parts.push(chunk) > 0, end: () => resolve({ data: Buffer.concat(parts) }), fail: resolve }
+    link.send(sealed, sink, mayLeave)
   })
 }
 
@@ -149,7 +152,7 @@ describe('a link to a worker', () => {
     let received = 0
     let paused = false
     await new Promise<void>((resolve, reject) => {
-      const call = link.send(atOnce(Buffer.from('x')), {
+      const sink: AnswerSink = {
         data: chunk => {
           received += chunk.length
           if (paused) return true
@@ -170,7 +173,8 @@ describe('a link to a worker', () => {
         },
         end: resolve,
         fail: reject,
-      })
+      }
+      const call = link.send(atOnce(Buffer.from('x')), sink, always)
     })
     expect(received).toBe(size)
   })
@@ -208,7 +212,8 @@ describe('a link to a worker', () => {
     const link = await unreadWorker(arrived.resolve)
     const taken = { pieces: 0 }
     const outcome = Promise.withResolvers<unknown>()
-    const call = link.send(inPieces(256, taken), { data: () => true, end: () => outcome.resolve('end'), fail: outcome.resolve })
+    const sink = { data: () => true, end: () => outcome.resolve('end'), fail: outcome.resolve }
+    const call = link.send(inPieces(256, taken), sink, always)
     const request = await arrived.promise
     // The sender runs into the sockets' buffers, far below the whole, and waits there.
     for (let before = -1; before !== taken.pieces; ) {
@@ -236,6 +241,39 @@ describe('a link to a worker', () => {
     expect(taken.pieces).toBeLessThan(256)
   })
 
+  test('sends nothing where the lease ended before the connection stood', async () => {
+    const seen: number[] = []
+    const link = await worker((_, response, body) => {
+      seen.push(body.length)
+      response.writeHead(200, envelope).end()
+    })
+    expect(await send(link, atOnce(Buffer.from('sealed')), () => false)).toMatchObject({ code: 'withdrawn' })
+    expect(await send(link, inPieces(4), () => false)).toMatchObject({ code: 'withdrawn' })
+    expect(seen).toEqual([])
+  })
+
+  test('does not send again what the worker closed on, once the lease ended', async () => {
+    let seen = 0
+    const link = await worker(request => {
+      seen += 1
+      request.socket.destroy()
+    })
+    expect(await send(link, atOnce(Buffer.from('sealed')), () => seen === 0)).toMatchObject({ code: 'withdrawn' })
+    expect(seen).toBe(1)
+  })
+
+  test('ends a large request in its middle where the lease ends there', async () => {
+    const left: Promise<unknown>[] = []
+    const link = await unreadWorker(request => {
+      left.push(new Promise(resolve => request.on('error', () => {}).on('close', () => resolve(request.complete))))
+      request.resume()
+    })
+    const taken = { pieces: 0 }
+    expect(await send(link, inPieces(256, taken), () => taken.pieces < 3)).toMatchObject({ code: 'withdrawn' })
+    expect(taken.pieces).toBe(3)
+    expect(await Promise.all(left)).toEqual(left.map(() => false))
+  })
+
   test('cuts the line at once', async () => {
     const closed = Promise.withResolvers<void>()
     const link = await worker((_, response) => {
@@ -243,14 +281,15 @@ describe('a link to a worker', () => {
       response.writeHead(200, envelope).write('begun')
     })
     const outcome = await new Promise(resolve => {
-      const call = link.send(atOnce(Buffer.from('x')), {
+      const sink: AnswerSink = {
         data: () => {
           call.abort()
           return true
         },
         end: () => resolve('end'),
         fail: resolve,
-      })
+      }
+      const call = link.send(atOnce(Buffer.from('x')), sink, always)
     })
     expect(outcome).toMatchObject({ code: 'broken' })
     await closed.promise
