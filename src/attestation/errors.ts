@@ -58,6 +58,14 @@ const advice = {
   'keyset-expired': 'retry',
   /** The keys of another worker than the one that was asked. **Retry**, then fix the worker. */
   'worker-mismatch': 'retry',
+  /** An event log that is not in its form, or too large. **Fix** the worker. */
+  'event-log-malformed': 'fix',
+  /** An event of RTMR3 whose digest is not that of what it says, or cannot be computed: the log was changed. **Stop.** */
+  'event-log-digest': 'stop',
+  /** A boot's events out of their order, one of them twice, or no end of the boot: no genuine guest wrote this. **Stop.** */
+  'event-log-order': 'stop',
+  /** An event log that does not replay to the quote's registers: it is that of another machine, or was changed. **Stop.** */
+  'event-log-mismatch': 'stop',
   /** GPU evidence that is not in its form. **Fix** the worker. */
   'gpu-evidence-malformed': 'fix',
   /** A device's certificates do not lead to NVIDIA's root, or its report is not signed by it. **Stop.** */

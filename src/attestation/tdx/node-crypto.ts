@@ -1,5 +1,5 @@
 /** The crypto port on `node:crypto`: the default behind the room's door. */
-import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { createHash, createPublicKey, hash as hashOnce, type KeyObject, verify } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { concat, fromHex } from './bytes.ts'
 import type { CryptoPort } from './crypto-port.ts'
@@ -18,6 +18,8 @@ export function createNodeCrypto(): CryptoPort {
       for (const part of parts) hash.update(part)
       return hash.digest()
     },
+    // A log has thousands of short ones: at once is a quarter faster than in parts, and copying them costs little.
+    sha384: (...parts) => hashOnce('sha384', concat(...parts), 'buffer'),
     verifyP256(publicKey, message, signature) {
       if (publicKey.length !== 65 || publicKey[0] !== 4 || signature.length !== 64) return false
       try {

@@ -10,7 +10,7 @@ describe('a chain that is held', () => {
   const counting = () => {
     const counts = { verified: 0 }
     const crypto: CryptoPort = {
-      sha256: nodeCrypto.sha256,
+      ...nodeCrypto,
       verifyP256: (...of) => {
         counts.verified += 1
         return nodeCrypto.verifyP256(...of)

@@ -22,6 +22,14 @@ describe.each(Object.entries(ports))('the %s port', (_, crypto) => {
     expect(hex(crypto.sha256())).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
   })
 
+  test('hashes its parts as one with SHA-384 too', () => {
+    // FIPS 180-4, the examples for SHA-384.
+    const abc = 'cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7'
+    expect(hex(crypto.sha384(Buffer.from('abc')))).toBe(abc)
+    expect(hex(crypto.sha384(Buffer.from('a'), Buffer.alloc(0), Buffer.from('bc')))).toBe(abc)
+    expect(hex(crypto.sha384())).toBe('38b060a751ac96384cd9327eb1b1e36a21fdb71114be07434c0cc7bf63f6e1da274edebfe76f65fbd51ad2f14898b95b')
+  })
+
   test('finds a signature good under its key and no other, and over its message and no other', () => {
     expect(crypto.verifyP256(issuer, tbs, signature)).toBe(true)
     expect(crypto.verifyP256(other, tbs, signature)).toBe(false)

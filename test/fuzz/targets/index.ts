@@ -3,6 +3,7 @@ import type { FuzzTarget } from '../harness/target.ts'
 import { certificateTarget } from './certificate.ts'
 import { crlTarget } from './crl.ts'
 import { derTarget } from './der.ts'
+import { eventLogTarget } from './event-log.ts'
 import { evidenceTarget, keysetTarget } from './evidence.ts'
 import { gpuChainTarget, gpuEvidenceTarget, gpuReportTarget, nrasTarget, rimTarget } from './gpu.ts'
 import { jsonTarget } from './json.ts'
@@ -21,6 +22,7 @@ export const targets: readonly FuzzTarget[] = [
   qeIdentityTarget,
   evidenceTarget,
   keysetTarget,
+  eventLogTarget,
   gpuReportTarget,
   gpuChainTarget,
   gpuEvidenceTarget,
