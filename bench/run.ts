@@ -10,8 +10,9 @@ import { gateway } from './gateway.ts'
 import { leaving } from './leaving.ts'
 import { limits } from './limits.ts'
 import { streams } from './streams.ts'
+import { withdrawal } from './withdrawal.ts'
 
-const benches: Record<string, () => Promise<void>> = { attestation, gateway, streams, leaving, limits, bodies }
+const benches: Record<string, () => Promise<void>> = { attestation, gateway, streams, leaving, limits, bodies, withdrawal }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !(name in benches))

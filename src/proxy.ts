@@ -43,9 +43,10 @@ export async function runProxy(file: string): Promise<void> {
     onFailure: error => logger.error({ cause: messageOf(error) }, 'the ledger cannot write: nothing new is served'),
   })
   const money = openMoney({ config, at, clock, logger, ledger, ...keys })
-  const fleet = openFleet({ config, at, clock, logger, ledger })
-  const metrics = new Metrics({
+  const fleet = openFleet({ config, at, clock, logger, ledger, onJudged: (worker, code) => metrics.judged(worker, code) })
+  const metrics: Metrics = new Metrics({
     leases: () => fleet.counts(),
+    workers: () => fleet.statuses().map(({ id, lease, state: { checks } }) => ({ id, leaseEndsAt: lease?.expiresAt, checks })),
     running: () => fleet.registry.views().reduce((sum, view) => sum + view.running, 0),
   })
   const prices = new PriceTable(config.pricing)

@@ -19,6 +19,7 @@ import { AgentMetrics } from './metrics.ts'
 import { Preparer } from './preparer.ts'
 import { SealedRequests } from './sealed-requests.ts'
 import { runningSoftware } from './software.ts'
+import { Verdicts } from './verdicts.ts'
 
 /** Times in milliseconds, sizes in bytes. */
 export interface AgentLimits {
@@ -137,7 +138,8 @@ export async function startAgent(o: AgentOptions): Promise<Agent> {
   let stopping = false
   const isReady = () => !stopping && models.ready && identity !== undefined
 
-  const app = createApp({ evidence: () => evidence, sealed, metrics, ready: isReady, logger })
+  const verdicts = new Verdicts({ clock, logger, metrics })
+  const app = createApp({ evidence: () => evidence, sealed, verdicts, metrics, ready: isReady, logger })
   const server = createServer(
     { keepAliveTimeout: 65_000, headersTimeout: 15_000, requestTimeout: 0 },
     getRequestListener(app.fetch, { overrideGlobalObjects: false }),

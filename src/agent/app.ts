@@ -2,6 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { AttestationError, mostVerdictBytes, parseVerdict } from '../attestation/index.ts'
 import type { Problem } from '../envelope/index.ts'
 import { fromHex } from '../lib/bytes.ts'
 import { messageOf } from '../lib/coded-error.ts'
@@ -9,6 +11,7 @@ import type { Logger } from '../lib/logger.ts'
 import type { EvidenceMaker } from './evidence.ts'
 import type { AgentMetrics } from './metrics.ts'
 import type { SealedRequests } from './sealed-requests.ts'
+import type { Verdicts } from './verdicts.ts'
 
 interface Env {
   Bindings: { incoming: IncomingMessage; outgoing: ServerResponse }
@@ -18,6 +21,7 @@ export interface AppOptions {
   /** Undefined while no keyset stands. */
   readonly evidence: () => EvidenceMaker | undefined
   readonly sealed: SealedRequests
+  readonly verdicts: Verdicts
   readonly metrics: AgentMetrics
   readonly ready: () => boolean
   readonly logger: Logger
@@ -35,6 +39,7 @@ export function createApp(o: AppOptions): Hono<Env> {
     try {
       const document = await maker.make(nonce)
       o.metrics.evidence(document ? 'made' : 'limited')
+      if (document) o.verdicts.await(nonce)
       if (!document)
         return problem(
           { type: 'urn:chrysalis:too-many-requests', title: 'Evidence is asked for too often', status: 429 },
@@ -45,6 +50,17 @@ export function createApp(o: AppOptions): Hono<Env> {
       o.metrics.evidence('failed')
       o.logger.error({ error: messageOf(error) }, 'no evidence could be made')
       return problem({ type: 'urn:chrysalis:no-evidence', title: 'No quote can be made now', status: 503 })
+    }
+  })
+
+  const verdictLimit = bodyLimit({ maxSize: mostVerdictBytes, onError: () => problem(badVerdict) })
+  app.post('/.well-known/chrysalis/verdict', verdictLimit, async context => {
+    try {
+      const verdict = parseVerdict(new Uint8Array(await context.req.arrayBuffer()))
+      return o.verdicts.take(verdict) ? context.body(null, 204) : problem(unasked)
+    } catch (error) {
+      if (error instanceof AttestationError) return problem(badVerdict)
+      throw error
     }
   })
 
@@ -74,6 +90,9 @@ export function createApp(o: AppOptions): Hono<Env> {
 }
 
 const notReady: Problem = { type: 'urn:chrysalis:not-ready', title: 'No model is known yet', status: 503 }
+
+const badVerdict: Problem = { type: 'urn:chrysalis:bad-verdict', title: 'This is no verdict on evidence', status: 400 }
+const unasked: Problem = { type: 'urn:chrysalis:bad-nonce', title: 'No verdict is awaited over this nonce', status: 404 }
 
 function problem(document: Problem, headers: Record<string, string> = {}): Response {
   return new Response(JSON.stringify(document), {

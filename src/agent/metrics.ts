@@ -1,5 +1,6 @@
 /** Counts for Prometheus. No label comes from a request but a model's id, and that only where the keyset has it. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Verdict } from '../attestation/index.ts'
 import type { RunOutcome } from './run.ts'
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
@@ -16,6 +17,9 @@ export class AgentMetrics {
   ])
   readonly #tokens = this.#counter('chrysalis_worker_tokens_total', 'Tokens in signed receipts and last checkpoints.', ['model', 'class'])
   readonly #evidence = this.#counter('chrysalis_worker_evidence_total', 'Evidence documents asked for, by result.', ['result'])
+  readonly #verdicts = this.#counter('chrysalis_worker_verdicts_total', 'What proxies said of the evidence, by code; `accepted` is good.', [
+    'code',
+  ])
   readonly #duration = new Histogram({
     name: 'chrysalis_worker_request_duration_seconds',
     help: 'From an opened request to its receipt.',
@@ -51,6 +55,10 @@ export class AgentMetrics {
 
   evidence(result: 'made' | 'limited' | 'failed'): void {
     this.#evidence.inc({ result })
+  }
+
+  verdict(verdict: Verdict): void {
+    this.#verdicts.inc({ code: verdict.accepted ? 'accepted' : verdict.code })
   }
 
   #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {

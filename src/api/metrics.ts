@@ -8,9 +8,18 @@ export interface RequestMetrics {
   ended(model: string, outcome: 'answered' | 'reported' | 'lost' | 'left', ms: number): void
 }
 
+/** How one worker stands. Its id is our own configuration's, and the names of checks are our own code's. */
+export interface WorkerMetrics {
+  readonly id: string
+  /** End of the live lease, ms since the epoch; undefined where there is none. */
+  readonly leaseEndsAt: number | undefined
+  readonly checks: readonly { readonly name: string; readonly ok: boolean }[]
+}
+
 /** Gauges that are read when somebody asks. */
 export interface MetricSources {
   leases(): { live: number; known: number }
+  workers(): Iterable<WorkerMetrics>
   running(): number
 }
 
@@ -21,6 +30,7 @@ export class Metrics implements RequestMetrics {
   readonly #tokens: Counter<'model' | 'class'>
   readonly #charged: Counter<'model'>
   readonly #refused: Counter<'code'>
+  readonly #verdicts: Counter<'worker' | 'code'>
 
   constructor(sources: MetricSources) {
     const registers = [this.registry]
@@ -51,6 +61,12 @@ export class Metrics implements RequestMetrics {
       labelNames: ['model'],
       registers,
     })
+    this.#verdicts = new Counter({
+      name: 'chrysalis_worker_verdicts_total',
+      help: 'What came of the evidence of a worker, by code; `accepted` is good',
+      labelNames: ['worker', 'code'],
+      registers,
+    })
     this.#refused = new Counter({
       name: 'chrysalis_refused_total',
       help: 'Requests refused by the proxy, by code',
@@ -66,6 +82,25 @@ export class Metrics implements RequestMetrics {
         const { live, known } = sources.leases()
         this.set({ lease: 'live' }, live)
         this.set({ lease: 'none' }, known - live)
+      },
+    })
+    new Gauge({
+      name: 'chrysalis_worker_lease_end_seconds',
+      help: 'When the live lease of a worker ends, seconds since the epoch; 0 where none is live',
+      labelNames: ['worker'],
+      registers,
+      collect() {
+        for (const { id, leaseEndsAt = 0 } of sources.workers()) this.set({ worker: id }, leaseEndsAt / 1000)
+      },
+    })
+    new Gauge({
+      name: 'chrysalis_worker_check',
+      help: 'What was checked of a worker the last time its evidence was judged: 1 passed, 0 failed',
+      labelNames: ['worker', 'check'],
+      registers,
+      collect() {
+        this.reset()
+        for (const { id, checks } of sources.workers()) for (const { name, ok } of checks) this.set({ worker: id, check: name }, ok ? 1 : 0)
       },
     })
     new Gauge({
@@ -89,6 +124,11 @@ export class Metrics implements RequestMetrics {
 
   ended(model: string, outcome: 'answered' | 'reported' | 'lost' | 'left', ms: number): void {
     this.#duration.observe({ model, outcome }, ms / 1000)
+  }
+
+  /** The evidence of `worker` was judged: `accepted`, or an attestation error code. */
+  judged(worker: string, code: string): void {
+    this.#verdicts.inc({ worker, code })
   }
 
   refused(code: string): void {

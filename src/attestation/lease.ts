@@ -8,6 +8,7 @@ import { AttestationError, type Check } from './errors.ts'
 import type { Policy } from './policy.ts'
 import type { Collateral } from './tdx/collateral.ts'
 import type { Quote } from './tdx/quote.ts'
+import type { Verdict } from './verdict.ts'
 import { collateralFor, openEvidence, type VerifiedEvidence, verifyEvidence } from './verify-evidence.ts'
 
 export interface Lease extends VerifiedEvidence {
@@ -50,6 +51,8 @@ export interface LeaseKeeperOptions {
   /** Called when `status` or its reasons change. */
   readonly onChange?: (state: LeaseState) => void
   readonly onLease?: (lease: Lease) => void
+  /** Hears what came of evidence that was judged, so that the worker can be told. */
+  readonly onVerdict?: (verdict: Verdict) => void
 }
 
 const firstPauseMs = 250
@@ -124,15 +127,22 @@ export class LeaseKeeper {
   async #verify(epoch: number): Promise<Lease> {
     const { worker, policy, clock, random, leaseMs, simulated } = this.#options
     const nonce = random(32)
-    const { evidence, quote } = openEvidence(await this.#ask(nonce))
-    const endorsements = await this.#endorsements(quote)
-    const now = clock.now()
-    const verified = verifyEvidence({ worker, evidence, quote, nonce, collateral: endorsements, policy: policy(), now })
-    if (epoch !== this.#epoch) throw new AttestationError('evidence-unavailable', 'the lease was withdrawn while it was verified')
-    const expiresAt = Math.min(now + leaseMs, verified.keyset.not_after, endorsements.validUntil)
-    const lease: Lease = { ...verified, worker, verifiedAt: now, expiresAt, simulated }
-    this.#lease = lease
-    return lease
+    const document = await this.#ask(nonce)
+    try {
+      const { evidence, quote } = openEvidence(document)
+      const endorsements = await this.#endorsements(quote)
+      const now = clock.now()
+      const verified = verifyEvidence({ worker, evidence, quote, nonce, collateral: endorsements, policy: policy(), now })
+      if (epoch !== this.#epoch) throw new AttestationError('evidence-unavailable', 'the lease was withdrawn while it was verified')
+      const expiresAt = Math.min(now + leaseMs, verified.keyset.not_after, endorsements.validUntil)
+      const lease: Lease = { ...verified, worker, verifiedAt: now, expiresAt, simulated }
+      this.#lease = lease
+      this.#options.onVerdict?.({ nonce, accepted: true, until: expiresAt })
+      return lease
+    } catch (error) {
+      if (isJudged(error)) this.#options.onVerdict?.({ nonce, accepted: false, code: error.code, reasons: reasonsOf(error) })
+      throw error
+    }
   }
 
   async #ask(nonce: Buffer): Promise<string | Uint8Array> {
@@ -158,8 +168,7 @@ export class LeaseKeeper {
     if (epoch !== this.#epoch) return
     this.#verifying = undefined
     this.#failures = 0
-    const checks = [...lease.facts.checks, { name: 'keys are bound to the quote, over our nonce', ok: true }, ...lease.appraisal.checks]
-    this.#report({ status: 'verified', reasons: [], checks, verifiedAt: lease.verifiedAt, expiresAt: lease.expiresAt })
+    this.#report({ status: 'verified', reasons: [], checks: lease.checks, verifiedAt: lease.verifiedAt, expiresAt: lease.expiresAt })
     this.#options.onLease?.(lease)
     const life = lease.expiresAt - lease.verifiedAt
     this.#again(life * (0.45 + 0.1 * this.#draw()))
@@ -169,17 +178,15 @@ export class LeaseKeeper {
     if (epoch !== this.#epoch) return
     this.#verifying = undefined
     this.#failures += 1
-    const known = error instanceof AttestationError ? error : undefined
-    const judged = known !== undefined && !passing.has(known.code)
+    const judged = isJudged(error)
     if (judged) this.#lease = undefined
-    const reasons = known && known.reasons.length > 0 ? known.reasons : [messageOf(error)]
     // A worker that cannot be reached keeps what it was given, to its end and no longer.
     if (!this.current())
       this.#report({
         ...this.#state,
         status: judged ? 'refused' : 'unverified',
-        reasons,
-        checks: judged ? [{ name: known.code, ok: false }] : this.#state.checks,
+        reasons: reasonsOf(error),
+        checks: judged ? checksOf(error) : this.#state.checks,
       })
     this.#again(Math.min(firstPauseMs * 2 ** (this.#failures - 1), longestPauseMs) * (0.75 + 0.5 * this.#draw()))
   }
@@ -198,4 +205,17 @@ export class LeaseKeeper {
     this.#state = state
     if (changed) this.#options.onChange?.(state)
   }
+}
+
+function isJudged(error: unknown): error is AttestationError {
+  return error instanceof AttestationError && !passing.has(error.code)
+}
+
+function reasonsOf(error: unknown): readonly string[] {
+  return error instanceof AttestationError && error.reasons.length > 0 ? error.reasons : [messageOf(error)]
+}
+
+/** What had been checked; a document that cannot even be read fails a check named by its code. */
+function checksOf({ code, checks }: AttestationError): readonly Check[] {
+  return checks.length > 0 ? checks : [{ name: code, ok: false }]
 }

@@ -1,9 +1,10 @@
 /** From a worker's document to something that may be trusted for a while. */
 import { equalBytes, sha256, toHex } from '../lib/bytes.ts'
 import { type Appraisal, appraise } from './appraise.ts'
-import { AttestationError } from './errors.ts'
+import { AttestationError, type Check } from './errors.ts'
 import { type Keyset, type ParsedEvidence, parseEvidence, reportData } from './evidence.ts'
 import type { Policy } from './policy.ts'
+import { Checklist } from './tdx/checklist.ts'
 import type { Collateral } from './tdx/collateral.ts'
 import { parseQuote, type Quote } from './tdx/quote.ts'
 import { readPckFacts } from './tdx/sgx-extension.ts'
@@ -20,6 +21,8 @@ export interface VerifiedEvidence {
   readonly quote: Buffer
   readonly facts: Facts
   readonly appraisal: Appraisal
+  /** Everything that was checked, in order: collateral, quote, what binds the keys to it, policy. */
+  readonly checks: readonly Check[]
 }
 
 /** Which collateral a quote needs. It picks among what Intel signed; nothing of it is believed yet. Throws {@link AttestationError}. */
@@ -40,17 +43,24 @@ export function verifyEvidence(o: {
 }): VerifiedEvidence {
   const { keyset, keysetBytes, gpuEvidence } = o.evidence
   const facts = verifyQuote(o.quote, o.collateral, o.now)
-  // The keys and the freshness stand or fall with these 64 bytes: computed from our nonce, never from what the document says.
-  if (!equalBytes(reportData(o.nonce, keysetBytes, gpuEvidence), o.quote.report.reportData))
-    throw new AttestationError('report-data-mismatch', 'the quote is not over our nonce and this keyset')
-  if (keyset.worker !== o.worker) throw new AttestationError('worker-mismatch', 'the keyset is that of another worker')
-  if (keyset.not_after <= o.now) throw new AttestationError('keyset-expired', 'the keyset is past its time')
+  const list = new Checklist(facts.checks)
+  list.check('keys are bound to the quote, over our nonce', () => {
+    // The keys and the freshness stand or fall with these 64 bytes: computed from our nonce, never from what the document says.
+    if (!equalBytes(reportData(o.nonce, keysetBytes, gpuEvidence), o.quote.report.reportData))
+      throw new AttestationError('report-data-mismatch', 'the quote is not over our nonce and this keyset')
+  })
+  list.check('keys are those of the worker that was asked', () => {
+    if (keyset.worker !== o.worker) throw new AttestationError('worker-mismatch', 'the keyset is that of another worker')
+  })
+  list.check('keys are within their time', () => {
+    if (keyset.not_after <= o.now) throw new AttestationError('keyset-expired', 'the keyset is past its time')
+  })
   const appraisal = appraise({ facts, keyset, freshness: 'our-nonce', now: o.now }, o.policy)
-  if (!appraisal.accepted)
-    throw new AttestationError('policy-refused', `the policy does not accept this worker: ${appraisal.reasons.join('; ')}`, {
-      reasons: appraisal.reasons,
-    })
-  return { keyset, keysetBytes, keysetDigest: toHex(sha256(keysetBytes)), quote: Buffer.from(o.evidence.quote), facts, appraisal }
+  const { accepted, reasons } = appraisal
+  const checks = [...list.passed, ...appraisal.checks]
+  if (!accepted)
+    throw new AttestationError('policy-refused', `the policy does not accept this worker: ${reasons.join('; ')}`, { reasons, checks })
+  return { keyset, keysetBytes, keysetDigest: toHex(sha256(keysetBytes)), quote: Buffer.from(o.evidence.quote), facts, appraisal, checks }
 }
 
 /** Takes a document apart as far as finding its collateral needs. Throws {@link AttestationError}. */

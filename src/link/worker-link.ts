@@ -77,17 +77,8 @@ export class WorkerLink {
 
   /** Asks the worker to stop working on `rid`; it then ends the answer with what was made. Never throws: who asks is leaving anyway. */
   async cancel(rid: string): Promise<void> {
-    try {
-      const { body } = await this.#pool.request({
-        path: `${this.#basePath}/v1/sealed/${rid}/cancel`,
-        method: 'POST',
-        headersTimeout: 5_000,
-        bodyTimeout: 5_000,
-      })
-      await body.dump()
-    } catch {
-      // The worker also stops when the line is cut.
-    }
+    // The worker also stops when the line is cut.
+    await this.#courtesy(`${this.#basePath}/v1/sealed/${rid}/cancel`)
   }
 
   /** The worker's evidence document over `nonce`, word for word. Throws {@link LinkError}. */
@@ -101,6 +92,26 @@ export class WorkerLink {
       return text
     } catch (cause) {
       throw asLinkError(cause, false)
+    }
+  }
+
+  /** Tells the worker what came of its evidence: a document in JSON. Never throws: it is a courtesy. */
+  async tellVerdict(document: string): Promise<void> {
+    await this.#courtesy(`${this.#basePath}/.well-known/chrysalis/verdict`, document)
+  }
+
+  async #courtesy(path: string, json?: string): Promise<void> {
+    try {
+      const { body } = await this.#pool.request({
+        path,
+        method: 'POST',
+        headersTimeout: 5_000,
+        bodyTimeout: 5_000,
+        ...(json === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: json }),
+      })
+      await body.dump()
+    } catch {
+      // Who cannot be told is not told.
     }
   }
 

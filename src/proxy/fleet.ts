@@ -3,7 +3,16 @@ import { randomBytes, X509Certificate } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ServedModel, WorkerPort } from '../api/index.ts'
-import { CollateralClient, intelRootDer, type Lease, LeaseKeeper, type LeaseState, type Policy, parsePolicy } from '../attestation/index.ts'
+import {
+  CollateralClient,
+  encodeVerdict,
+  intelRootDer,
+  type Lease,
+  LeaseKeeper,
+  type LeaseState,
+  type Policy,
+  parsePolicy,
+} from '../attestation/index.ts'
 import { ConfigError, type ProxyConfig } from '../config.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -20,6 +29,8 @@ export interface FleetOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly ledger: Ledger
+  /** Hears what came of a worker's evidence: `accepted`, or an error code. */
+  readonly onJudged: (worker: string, code: string) => void
 }
 
 interface Member {
@@ -123,7 +134,7 @@ export class Fleet {
   }
 
   #open(id: string, url: string, collateral: CollateralClient): Member {
-    const { clock, config, logger, ledger } = this.#options
+    const { clock, config, logger, ledger, onJudged } = this.#options
     const link = new WorkerLink({ url, firstByteMs: config.limits.first_byte_ms, idleMs: config.limits.idle_ms })
     const keeper = new LeaseKeeper({
       worker: id,
@@ -136,6 +147,10 @@ export class Fleet {
       simulated: config.simulated,
       onChange: state =>
         logger[state.status === 'verified' ? 'info' : 'warn']({ worker: id, status: state.status, reasons: state.reasons }, 'attestation'),
+      onVerdict: verdict => {
+        onJudged(id, verdict.accepted ? 'accepted' : verdict.code)
+        void link.tellVerdict(encodeVerdict(verdict))
+      },
       onLease: lease =>
         ledger.storeEvidence({ digest: lease.keysetDigest, keyset: lease.keysetBytes, quote: lease.quote, at: lease.verifiedAt }),
     })

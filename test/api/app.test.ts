@@ -55,7 +55,7 @@ function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
     },
     channels: { propose: () => proposal, createKey: async () => ({ api_key: 'sk-new', channel: 'EQ' }) },
     health: { obstacles: () => [] },
-    metrics: new Metrics({ leases: () => ({ live: 1, known: 2 }), running: () => 0 }),
+    metrics: new Metrics({ leases: () => ({ live: 1, known: 2 }), workers: () => [], running: () => 0 }),
     logger: silentLogger,
     clock: systemClock,
     bodyLimits: { bytes: 1024, togetherBytes: 4096, totalMs: 10_000, silentMs: 5_000 },

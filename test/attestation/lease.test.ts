@@ -76,25 +76,38 @@ describe('the first verification', () => {
 })
 
 describe('what is refused', () => {
+  const json = JSON.stringify
   const body = { mrTd: Buffer.alloc(48, 1) }
-  test.each<[string, AttestationErrorCode, (nonce: Buffer) => Promise<string>]>([
-    ['an answer over another nonce', 'report-data-mismatch', async () => JSON.stringify(evidenceOf())],
-    ['another worker', 'worker-mismatch', async nonce => JSON.stringify(evidenceOf({ nonce, keyset: { ...goodKeyset, worker: 'other' } }))],
+  test.each<[string, AttestationErrorCode, string, (nonce: Buffer) => Promise<string>]>([
+    ['an answer over another nonce', 'report-data-mismatch', 'keys are bound to the quote, over our nonce', async () => json(evidenceOf())],
+    [
+      'another worker',
+      'worker-mismatch',
+      'keys are those of the worker that was asked',
+      async nonce => json(evidenceOf({ nonce, keyset: { ...goodKeyset, worker: 'other' } })),
+    ],
     [
       'keys past their time',
       'keyset-expired',
-      async nonce => JSON.stringify(evidenceOf({ nonce, keyset: { ...goodKeyset, not_after: now } })),
+      'keys are within their time',
+      async nonce => json(evidenceOf({ nonce, keyset: { ...goodKeyset, not_after: now } })),
     ],
-    ['other measurements', 'policy-refused', async nonce => JSON.stringify(evidenceOf({ nonce, body }))],
-    ['a document of no form', 'evidence-malformed', async () => '<html>'],
-  ])('%s ends a live lease at once: %s', async (_, code, answer) => {
+    ['other measurements', 'policy-refused', 'MRTD', async nonce => json(evidenceOf({ nonce, body }))],
+    ['a document of no form', 'evidence-malformed', 'evidence-malformed', async () => '<html>'],
+  ])('%s ends a live lease at once: %s, and the check that failed is named', async (_, code, check, answer) => {
     const world = setUp()
     await world.keeper.ensure()
     world.answer = answer
     await world.clock.advance(leaseMs / 2)
     expect(world.keeper.current()).toBeUndefined()
-    expect(world.keeper.state()).toMatchObject({ status: 'refused', checks: [{ name: code, ok: false }] })
+    const { status, checks } = world.keeper.state()
+    expect(status).toBe('refused')
+    expect(checks.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual([expect.stringContaining(check)])
     expect(world.changes.map(({ status }) => status)).toEqual(['verified', 'refused'])
+    expect(world.verdicts).toEqual([
+      { nonce: world.nonces[0], accepted: true, until: now + leaseMs },
+      expect.objectContaining({ nonce: world.nonces[1], accepted: false, code }),
+    ])
   })
 
   test('by the policy is told with every reason', async () => {

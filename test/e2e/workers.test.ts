@@ -1,4 +1,6 @@
 /** Two workers, one of which dies; a worker that the policy does not accept. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Deployment, deploy, price } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
@@ -133,9 +135,24 @@ describe('a policy that does not name the worker’s measurement', () => {
       body: new URLSearchParams({ key: 'an operator key for tests' }),
       redirect: 'manual',
     })
-    await eventually(async () => {
+    const page = await eventually(async () => {
       const page = await fetch(`${deployment.origin}/console`, { headers: { cookie: login.headers.get('set-cookie')!.split(';')[0]! } })
-      return /MRTD is [0-9a-f]{96}, which is not in the policy/.test(await page.text()) ? true : undefined
+      const text = await page.text()
+      return /MRTD is [0-9a-f]{96}, which is not in the policy/.test(text) ? text : undefined
     })
+    // Each check, those that passed before it too.
+    expect(page).toMatch(/<li class="good">quote is signed by the attestation key<\/li>/)
+    expect(page).toMatch(/<li class="bad">MRTD is in the policy<\/li>/)
+  })
+
+  test('is told to the worker, and counted check by check', async () => {
+    const log = () => readFileSync(join(deployment.folder, 'worker-1.log'), 'utf8')
+    await eventually(async () => (log().includes('a proxy does not accept this worker') ? true : undefined))
+    expect(log()).toMatch(/"code":"policy-refused","reasons":\["MRTD is [0-9a-f]{96}, which is not in the policy"\]/)
+    const metrics = await (await deployment.get('/metrics')).text()
+    expect(metrics).toContain('chrysalis_worker_check{worker="worker-1",check="MRTD is in the policy"} 0')
+    expect(metrics).toContain('chrysalis_worker_check{worker="worker-1",check="quote is signed by the attestation key"} 1')
+    expect(metrics).toContain('chrysalis_worker_lease_end_seconds{worker="worker-1"} 0')
+    expect(metrics).toMatch(/chrysalis_worker_verdicts_total\{worker="worker-1",code="policy-refused"\} [1-9]/)
   })
 })

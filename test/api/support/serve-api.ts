@@ -77,7 +77,7 @@ export function fakeApi(run: Run, changes: Partial<Record<keyof Options, unknown
     evidence: {},
     channels: { propose: () => proposal, createKey: async () => ({ api_key: 'sk-new', channel: 'EQ' }) },
     health: { obstacles: () => [] },
-    metrics: new Metrics({ leases: () => ({ live: 1, known: 1 }), running: () => 0 }),
+    metrics: new Metrics({ leases: () => ({ live: 1, known: 1 }), workers: () => [], running: () => 0 }),
     logger: silentLogger,
     clock: systemClock,
     bodyLimits: { bytes: 100_000, togetherBytes: 1_000_000, totalMs: 10_000, silentMs: 5_000 },

@@ -10,6 +10,7 @@ import {
   type LeaseState,
   loadCollateral,
   parsePolicy,
+  type Verdict,
 } from '../../../src/attestation/index.ts'
 import { sha256, toHex } from '../../../src/lib/bytes.ts'
 import { developmentMeasurements } from '../../../src/tee/index.ts'
@@ -34,6 +35,7 @@ export function setUp(options: Partial<LeaseKeeperOptions> = {}) {
     platforms: [] as string[],
     changes: [] as LeaseState[],
     leases: [] as Lease[],
+    verdicts: [] as Verdict[],
   }
   let drawn = 0
   const keeper = new LeaseKeeper({
@@ -57,6 +59,7 @@ export function setUp(options: Partial<LeaseKeeperOptions> = {}) {
     draw: () => 0.5,
     onChange: state => world.changes.push(state),
     onLease: lease => world.leases.push(lease),
+    onVerdict: verdict => world.verdicts.push(verdict),
     ...options,
   })
   onTestFinished(() => keeper.stop())
