@@ -31,6 +31,8 @@ const teeSchema = z.discriminatedUnion('type', [
     simulated: z.literal(true, 'a software quoting authority proves nothing about hardware: needs "simulated: true"'),
   }),
   z.strictObject({ type: z.literal('configfs'), path: z.string().min(1).optional() }),
+  /** The agent of a dstack guest, by its socket. */
+  z.strictObject({ type: z.literal('dstack'), path: z.string().min(1).optional() }),
 ])
 
 const gpuSchema = z

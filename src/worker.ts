@@ -5,7 +5,15 @@ import { loadConfig, pathIn } from './config.ts'
 import { systemClock } from './lib/clock.ts'
 import { createLogger, type Logger } from './lib/logger.ts'
 import { reportReady, stopOnSignal } from './lifecycle.ts'
-import { commandCollector, configfsQuoter, fileCollector, type Quoter, SoftwareQuotingAuthority, softwareQuoter } from './tee/index.ts'
+import {
+  commandCollector,
+  configfsQuoter,
+  dstackQuoter,
+  fileCollector,
+  type Quoter,
+  SoftwareQuotingAuthority,
+  softwareQuoter,
+} from './tee/index.ts'
 import { type WorkerConfig, workerSchema } from './worker-config.ts'
 
 /** Runs a worker by its config file until it is told to stop. Throws `ConfigError` for a file that is not valid. */
@@ -77,6 +85,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
 
 async function makeQuoter(tee: WorkerConfig['tee']): Promise<Quoter> {
   if (tee.type === 'configfs') return configfsQuoter(tee.path)
+  if (tee.type === 'dstack') return dstackQuoter(tee.path)
   return softwareQuoter(await SoftwareQuotingAuthority.load(tee.directory))
 }
 

@@ -52,13 +52,15 @@ export class EvidenceMaker {
     // One keyset for all of it: keys may change while the GPUs are asked.
     const { keysetBytes } = generation()
     const gpuEvidence = gpu ? await makeGpuEvidence(gpu, gpuNonce(nonce, keysetBytes)) : null
-    const quote = await quoter.quote(reportData(nonce, keysetBytes, gpuEvidence))
+    const bound = reportData(nonce, keysetBytes, gpuEvidence)
+    const { quote, eventLog } = quoter.quoteWithLog ? await quoter.quoteWithLog(bound) : { quote: await quoter.quote(bound) }
     return {
       version: 1,
       nonce: toHex(nonce),
       keyset: toBase64(keysetBytes),
       gpu_evidence: gpuEvidence && toBase64(gpuEvidence),
       tee: { type: 'tdx', quote: toBase64(quote) },
+      ...(eventLog === undefined ? {} : { event_log: eventLog }),
     }
   }
 

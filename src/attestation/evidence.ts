@@ -57,7 +57,8 @@ export interface EvidenceDocument {
   readonly keyset: string
   readonly gpu_evidence: string | null
   readonly tee: { readonly type: 'tdx'; readonly quote: string }
-  readonly event_log?: unknown
+  /** What the guest measured, in dstack's form: the text of its event log. */
+  readonly event_log?: string
   readonly collateral?: unknown
 }
 
@@ -67,6 +68,8 @@ export interface ParsedEvidence {
   readonly keyset: Keyset
   readonly gpuEvidence: Buffer | null
   readonly quote: Buffer
+  /** As it came, and not read yet: the quote has to be verified first. Undefined where none is shown. */
+  readonly eventLog: unknown
 }
 
 const documentSchema = z.object({
@@ -78,6 +81,7 @@ const documentSchema = z.object({
     .max(1024 * 1024)
     .nullable(),
   tee: z.object({ type: z.literal('tdx'), quote: z.string().max(32 * 1024) }),
+  event_log: z.unknown().optional(),
 })
 
 const maxDocument = 2 * 1024 * 1024
@@ -121,13 +125,14 @@ function checkKey(named: string, publicKey: string, size: number | undefined): v
 export function parseEvidence(document: string | Uint8Array): ParsedEvidence {
   const text = typeof document === 'string' ? document : Buffer.from(document).toString('utf8')
   if (text.length > maxDocument) throw malformed(`a document of ${text.length} characters`)
-  const { keyset, gpu_evidence, tee } = parseShape(documentSchema, parseJson(text, 'the document'), 'the document')
+  const { keyset, gpu_evidence, tee, event_log } = parseShape(documentSchema, parseJson(text, 'the document'), 'the document')
   const keysetBytes = decode(keyset, 'the keyset')
   return {
     keysetBytes,
     keyset: parseKeyset(keysetBytes),
     gpuEvidence: gpu_evidence === null ? null : decode(gpu_evidence, 'the GPU evidence'),
     quote: decode(tee.quote, 'the quote'),
+    eventLog: event_log ?? undefined,
   }
 }
 

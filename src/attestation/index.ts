@@ -4,7 +4,7 @@ export type { CollateralUpdate } from './collateral-service.ts'
 export { developmentPolicy, isOlderDevelopmentPolicy, type NamedMeasurements } from './development-policy.ts'
 export { type Advice, AttestationError, type AttestationErrorCode, adviceFor, attestationErrorCodes, type Check } from './errors.ts'
 export { type LogEvent, readEventLog } from './event-log/event.ts'
-export { checkReplay, type ReplayedLog, replayEventLog } from './event-log/replay.ts'
+export { checkReplay, type ReplayedLog, replayEventLog, verifyEventLog } from './event-log/replay.ts'
 export {
   type EvidenceDocument,
   encodeKeyset,

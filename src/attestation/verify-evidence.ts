@@ -2,10 +2,12 @@
 import { equalBytes, sha256, toHex } from '../lib/bytes.ts'
 import { type Appraisal, appraise } from './appraise.ts'
 import { AttestationError, type Check } from './errors.ts'
+import { type ReplayedLog, verifyEventLog } from './event-log/replay.ts'
 import { type Keyset, type ParsedEvidence, parseEvidence, reportData } from './evidence.ts'
 import type { Policy } from './policy.ts'
 import { Checklist } from './tdx/checklist.ts'
 import type { Collateral } from './tdx/collateral.ts'
+import { nodeCrypto } from './tdx/node-crypto.ts'
 import { parseQuote, type Quote } from './tdx/quote.ts'
 import { readPckFacts } from './tdx/sgx-extension.ts'
 import type { Facts } from './tdx/verify.ts'
@@ -20,6 +22,8 @@ export interface VerifiedEvidence {
   readonly keysetDigest: string
   readonly quote: Buffer
   readonly facts: Facts
+  /** What the worker's event log proves; undefined where it shows none. */
+  readonly replayed: ReplayedLog | undefined
   readonly appraisal: Appraisal
   /** Everything that was checked, in order: collateral, quote, what binds the keys to it, policy. */
   readonly checks: readonly Check[]
@@ -41,7 +45,7 @@ export function verifyEvidence(o: {
   policy: Policy
   now: number
 }): VerifiedEvidence {
-  const { keyset, keysetBytes, gpuEvidence } = o.evidence
+  const { keyset, keysetBytes, gpuEvidence, eventLog } = o.evidence
   const facts = verifyQuote(o.quote, o.collateral, o.now)
   const list = new Checklist(facts.checks)
   list.check('keys are bound to the quote, over our nonce', () => {
@@ -55,12 +59,18 @@ export function verifyEvidence(o: {
   list.check('keys are within their time', () => {
     if (keyset.not_after <= o.now) throw new AttestationError('keyset-expired', 'the keyset is past its time')
   })
-  const appraisal = appraise({ facts, keyset, freshness: 'our-nonce', now: o.now }, o.policy)
+  // What is shown is verified, whether or not the policy asks for it.
+  const replayed =
+    eventLog === undefined
+      ? undefined
+      : list.check('event log replays to the quote', () => verifyEventLog(eventLog, o.quote.report, nodeCrypto))
+  const appraisal = appraise({ facts, keyset, freshness: 'our-nonce', replayed, now: o.now }, o.policy)
   const { accepted, reasons } = appraisal
   const checks = [...list.passed, ...appraisal.checks]
   if (!accepted)
     throw new AttestationError('policy-refused', `the policy does not accept this worker: ${reasons.join('; ')}`, { reasons, checks })
-  return { keyset, keysetBytes, keysetDigest: toHex(sha256(keysetBytes)), quote: Buffer.from(o.evidence.quote), facts, appraisal, checks }
+  const keysetDigest = toHex(sha256(keysetBytes))
+  return { keyset, keysetBytes, keysetDigest, quote: Buffer.from(o.evidence.quote), facts, replayed, appraisal, checks }
 }
 
 /** Takes a document apart as far as finding its collateral needs. Throws {@link AttestationError}. */

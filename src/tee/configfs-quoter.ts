@@ -12,13 +12,12 @@
  */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { equalBytes } from '../lib/bytes.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
+import { checkedQuote } from './checked-quote.ts'
 import { type ConfigfsPort, nodeConfigfs } from './configfs-port.ts'
 import { TeeError } from './errors.ts'
 import { type Quoter, requireReportData } from './quoter.ts'
-import { reportDataOffset } from './td-report.ts'
 
 const attempts = 3
 const backOffMs = 50
@@ -48,7 +47,8 @@ export function configfsQuoter(
 async function quoteWithRetry(path: string, port: ConfigfsPort, clock: Pick<Clock, 'after'>, reportData: Buffer): Promise<Buffer> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return checked(await quoteOnce(path, port, reportData), reportData)
+      // Errors of a write to a binary attribute can go unreported.
+      return checkedQuote(await quoteOnce(path, port, reportData), reportData, 'the kernel')
     } catch (error) {
       if (error instanceof TeeError) throw error
       if (!isTransient(error) || attempt === attempts) {
@@ -94,24 +94,4 @@ async function readGeneration(port: ConfigfsPort, entry: string): Promise<number
 function isTransient(error: unknown): boolean {
   if (error instanceof GenerationRace) return true
   return error instanceof Error && 'code' in error && ['EBUSY', 'EAGAIN', 'EWOULDBLOCK', 'EINTR'].includes(String(error.code))
-}
-
-/**
- * The quote without zero padding behind it, if it is a TDX quote over `reportData`. Errors of a write to a binary attribute can go
- * unreported, so what comes back may answer another request.
- */
-function checked(quote: Buffer, reportData: Buffer): Buffer {
-  const mismatch = (what: string) => new TeeError('quote-mismatch', `the kernel's quote ${what}`)
-  if (quote.length < 60 || quote.readUInt32LE(4) !== 0x81) throw mismatch('is no TDX quote')
-  const version = quote.readUInt16LE(0)
-  if (version !== 4 && version !== 5) throw mismatch(`has version ${version}`)
-  const bodyOffset = version === 4 ? 48 : 54
-  const bodySize = version === 4 ? 584 : quote.readUInt32LE(50)
-  const lengthOffset = bodyOffset + bodySize
-  if (bodySize < 584 || quote.length < lengthOffset + 4) throw mismatch('is cut short')
-  const end = lengthOffset + 4 + quote.readUInt32LE(lengthOffset)
-  if (quote.length < end || quote.subarray(end).some(byte => byte !== 0)) throw mismatch('has another length than it says')
-  const start = bodyOffset + reportDataOffset
-  if (!equalBytes(quote.subarray(start, start + 64), reportData)) throw mismatch('is over other report data than asked for')
-  return quote.subarray(0, end)
 }

@@ -6,7 +6,7 @@ import { CodedError } from '../lib/coded-error.ts'
  * - `authority-unreadable`: the authority's file is not what `save` writes. Restore it, or start over with a new one.
  * - `authority-exposed`: the authority's file can be read by group or others. Fix its mode; anyone who read it can forge evidence.
  * - `bad-report-data`: REPORTDATA of another size than 64 bytes. Fix the request.
- * - `quote-unavailable`: the kernel gave no quote, or none in as many tries as we make. Retry later; if it stays: this is no TDX guest, or we lack the rights.
+ * - `quote-unavailable`: the kernel gave no quote in as many tries as we make, or the dstack agent gave none. Retry later; if it stays: this is no such guest, or we lack the rights.
  * - `wrong-provider`: the kernel's report interface is there, but not TDX behind it. Fix the deployment.
  * - `quote-mismatch`: the quote is malformed, or carries other report data than was asked for. Stop: security event; it was not given out.
  * - `gpu-evidence-unavailable`: the tool that collects GPU evidence did not start, did not end in time, or failed. Retry; if it stays: run it by hand.

@@ -16,6 +16,7 @@ export { type AuthorityKeys, generateP256Key, type KeyName } from './authority-k
 export type { AuthorityState } from './authority-store.ts'
 export { type ConfigfsPort, nodeConfigfs } from './configfs-port.ts'
 export { configfsQuoter } from './configfs-quoter.ts'
+export { dstackQuoter } from './dstack-quoter.ts'
 export { TeeError, type TeeErrorCode } from './errors.ts'
 export { type CollectedEvidence, type CollectedItem, commandCollector, fileCollector, type GpuCollector } from './gpu-collector.ts'
 export { type QeReport, type QuoteHeader, type QuoteParts, qeReportData, quoteCertificateChain } from './quote.ts'

@@ -8,6 +8,11 @@ export interface Quoter {
   readonly simulated: boolean
   /** A quote over exactly these 64 bytes. Throws `TeeError`. */
   quote(reportData: Uint8Array): Promise<Buffer>
+  /**
+   * Where the guest keeps an event log: a quote, and the text of the log that replays to it. Both come from one answer, since the
+   * guest may measure more at any moment. Throws `TeeError`.
+   */
+  quoteWithLog?(reportData: Uint8Array): Promise<{ readonly quote: Buffer; readonly eventLog: string }>
 }
 
 /** What the quoter in software needs of its authority. */

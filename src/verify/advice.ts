@@ -32,6 +32,7 @@ const particular: Readonly<Partial<Record<AttestationErrorCode, string>>> = {
   'evidence-unavailable': 'Check the address and that the worker runs; then run it again.',
   'report-data-mismatch': `${stop} If you asked for the evidence with another nonce, give that one.`,
   'keyset-expired': 'Ask the worker for evidence again. If it still shows these keys, its owner has to restart it.',
+  'event-log-malformed': 'The quote is genuine, its event log cannot be read. Whoever runs the worker has to fix what is named above.',
   'policy-malformed': 'Fix the policy file.',
   'policy-refused': 'Fix the worker, or the policy.',
 }

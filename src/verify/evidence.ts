@@ -5,11 +5,13 @@ import {
   Checklist,
   type Collateral,
   type Freshness,
+  nodeCrypto,
   openEvidence,
   type ParsedEvidence,
   type Policy,
   type Quote,
   reportData,
+  verifyEventLog,
   verifyQuote,
 } from '../attestation/index.ts'
 import { equalBytes } from '../lib/bytes.ts'
@@ -37,9 +39,13 @@ export async function judgeEvidence(o: {
     const list = new Checklist(facts.checks)
     bind(list, evidence, quote, { ...o, nonce: o.nonce ?? ownNonce(document) })
     const freshness: Freshness = o.nonce ? 'our-nonce' : { withoutNonce: format }
-    const appraisal = o.policy && appraise({ facts, keyset: evidence.keyset, freshness, now: o.at }, o.policy)
+    const replayed =
+      evidence.eventLog === undefined
+        ? undefined
+        : list.check('event log replays to the quote', () => verifyEventLog(evidence.eventLog, quote.report, nodeCrypto))
+    const appraisal = o.policy && appraise({ facts, keyset: evidence.keyset, freshness, replayed, now: o.at }, o.policy)
     const verdict = verifiedVerdict({ ...facts, checks: list.passed }, appraisal)
-    return { verdict, facts, appraisal, keyset: evidence.keyset }
+    return { verdict, facts, appraisal, keyset: evidence.keyset, replayed }
   } catch (error) {
     if (!(error instanceof AttestationError)) throw error
     return { verdict: failedVerdict(error), checks: error.checks }

@@ -9,6 +9,7 @@ import {
   type Keyset,
   type Policy,
   parseQuote,
+  type ReplayedLog,
   verifyQuote,
 } from '../attestation/index.ts'
 import { failedVerdict, type NotVerified, type Verified, verifiedVerdict } from './verdict.ts'
@@ -21,6 +22,8 @@ export type Judged =
       readonly appraisal: Appraisal | undefined
       /** The keys that the quote vouches for, and what they serve; none with a bare quote. */
       readonly keyset?: Keyset
+      /** What the event log proves, where one is shown. */
+      readonly replayed?: ReplayedLog | undefined
     }
   | { readonly verdict: NotVerified; readonly facts?: undefined; readonly checks: readonly Check[] }
 

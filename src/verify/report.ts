@@ -1,5 +1,5 @@
 /** The report that a person reads: the verdict first, then why, then what was found, then what it does not prove. */
-import type { Check, Facts, Keyset } from '../attestation/index.ts'
+import type { Check, Facts, Keyset, ReplayedLog } from '../attestation/index.ts'
 import { kemX25519, kemXWing } from '../envelope/index.ts'
 import { toHex } from '../lib/bytes.ts'
 import { meaningOf, whatToDo } from './advice.ts'
@@ -38,6 +38,7 @@ export function report(o: ReportOptions): string {
         keys(judged.keyset, o),
         tcb(o, judged.facts),
         measurements(judged.facts),
+        eventLog(judged.replayed, o),
         list('What this does not prove', o.unproven, o),
         todo(o),
       ]
@@ -146,6 +147,24 @@ function measurements({ report: td }: Facts): string {
     ['REPORTDATA', td.reportData],
   ]
   return ['Measurements', ...fields.filter(([, value]) => value !== undefined).map(([name, value]) => row(name, short(value!)))].join('\n')
+}
+
+/** What the guest measured while it booted, which RTMR3 stands for. */
+function eventLog(replayed: ReplayedLog | undefined, { width }: ReportOptions): string {
+  if (!replayed) return ''
+  const { events, later } = replayed
+  const after = later === 0 ? [] : [row('later', `${later} measured after the boot, by anything in the guest: not read`)]
+  return [
+    events.length === 0 ? 'Event log: nothing in RTMR3' : 'Event log, which replays to RTMR3',
+    ...events.map(({ name, payload }) => row(plain(name), wrap(payloadText(payload), width, Math.max(label, name.length) + 4))),
+    ...after,
+  ].join('\n')
+}
+
+/** Text as text, bytes as hex: what was measured as JSON is read more easily as that. */
+function payloadText(payload: Uint8Array): string {
+  const text = Buffer.from(payload).toString('latin1')
+  return payload.length > 0 && /^[ -~]+$/.test(text) ? plain(text) : toHex(payload)
 }
 
 /** Zeros need no room; what people compare or copy stands whole. */

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { developmentPolicy } from '../../src/attestation/index.ts'
 import { developmentMeasurements } from '../../src/tee/index.ts'
+import { composeHash, goodLog, measuredBy, runtimeEvent } from '../attestation/support/event-log.ts'
 import { evidenceOf, goodKeyset, goodNonce, now, stranger } from '../attestation/support/sample.ts'
 import { at, collateral, file, root, verify } from './support/world.ts'
 
@@ -70,6 +71,38 @@ describe('an evidence document', () => {
     expect(output).toContain('✓ quote is signed by the attestation key')
     expect(output).toContain('✗ quote is over the nonce and these keys')
     expect(output).toContain('this is what an attack looks like')
+  })
+
+  const log = goodLog(2)
+  const logged = { ...good, nonce, evidence: save('logged.json', evidenceOf({ body: measuredBy(log), eventLog: JSON.stringify(log) })) }
+  const judging = (events: object) =>
+    file('events.json', JSON.stringify({ ...developmentPolicy({ ...developmentMeasurements, ...measuredBy(log) }), rtmr3: { events } }))
+
+  test('shows what the guest measured, by its event log', async () => {
+    const { output } = await verify({ ...logged, json: false })
+    expect(output).toContain('✓ event log replays to the quote')
+    expect(output).toContain('Event log, which replays to RTMR3')
+    expect(output).toMatch(new RegExp(`^ {2}compose-hash {4}${composeHash}$`, 'm'))
+    expect(output).toMatch(/^ {2}key-provider {4}\{"name":"kms"\}$/m)
+    expect(output).toMatch(/^ {2}later {11}2 measured after the boot/m)
+    expect(output).not.toContain('MINER')
+    expect((await verify({ ...good, nonce, json: false })).output).not.toContain('vent log')
+  })
+
+  test('is judged by the events that a policy names', async () => {
+    const accepted = await json({ ...logged, policy: judging({ 'compose-hash': [composeHash] }) })
+    expect(accepted).toMatchObject({ code: 0, verdict: { policy: { accepted: true } } })
+    expect(accepted.verdict.checks).toContainEqual({ name: 'event compose-hash is accepted', ok: true })
+    const refused = await json({ ...logged, policy: judging({ 'compose-hash': ['00'.repeat(32)] }) })
+    expect(refused).toMatchObject({ code: 3, verdict: { policy: { reasons: [expect.stringContaining('event compose-hash is')] } } })
+  })
+
+  test('with an event log that is not the quote’s is not verified', async () => {
+    const other = [...log, runtimeEvent('more', '', 2)]
+    const evidence = save('other-log.json', evidenceOf({ body: measuredBy(log), eventLog: other }))
+    expect(await json({ ...logged, evidence })).toMatchObject({ code: 4, verdict: { verified: false, code: 'event-log-mismatch' } })
+    const { output } = await verify({ ...logged, evidence, json: false })
+    expect(output).toContain('✗ event log replays to the quote')
   })
 
   test('wants a nonce of 32 bytes', async () => {

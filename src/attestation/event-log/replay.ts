@@ -14,7 +14,7 @@ import type { CryptoPort } from '../tdx/crypto-port.ts'
 import type { TdReport } from '../tdx/td-report.ts'
 import { bootEvents } from './boot.ts'
 import { runtimeDigest } from './digest.ts'
-import type { LogEvent } from './event.ts'
+import { type LogEvent, readEventLog } from './event.ts'
 
 /** What a log comes out at, and the events of the boot. Not compared with any quote yet. */
 export interface ReplayedLog extends ReplayedEvents {
@@ -22,6 +22,13 @@ export interface ReplayedLog extends ReplayedEvents {
   readonly rtmr: readonly [Uint8Array | undefined, Uint8Array | undefined, Uint8Array | undefined, Uint8Array]
   /** How many events of RTMR3 came after the boot. They count for its value, and are not read. */
   readonly later: number
+}
+
+/** Reads a log, its text or the array that the text says, replays it, and holds it to a verified report. Throws {@link AttestationError} `event-log-…`. */
+export function verifyEventLog(log: unknown, report: Pick<TdReport, 'rtmr'>, crypto: Pick<CryptoPort, 'sha384'>): ReplayedLog {
+  const replayed = replayEventLog(readEventLog(log), crypto)
+  checkReplay(replayed, report)
+  return replayed
 }
 
 /** Replays a log. Throws {@link AttestationError} `event-log-malformed`, `event-log-digest` or `event-log-order`. */

@@ -66,3 +66,9 @@ export function registersOf(log: readonly Entry[]): [Buffer, Buffer, Buffer, Buf
   for (const { imr, digest } of log) registers[imr] = sha384(registers[imr]!, Buffer.from(digest!, 'hex'))
   return registers
 }
+
+/** The registers of {@link registersOf}, named as a TD report's fields. */
+export function measuredBy(log: readonly Entry[]): { rtMr0: Buffer; rtMr1: Buffer; rtMr2: Buffer; rtMr3: Buffer } {
+  const [rtMr0, rtMr1, rtMr2, rtMr3] = registersOf(log)
+  return { rtMr0, rtMr1, rtMr2, rtMr3 }
+}

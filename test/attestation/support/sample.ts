@@ -133,6 +133,8 @@ export function evidenceOf(
     nonce?: Buffer
     gpuEvidence?: Buffer | null
     body?: NonNullable<QuoteRequest['body']>
+    /** As it stands in the document. */
+    eventLog?: unknown
   } = {},
 ) {
   const nonce = o.nonce ?? goodNonce
@@ -145,5 +147,6 @@ export function evidenceOf(
     keyset: toBase64(keyset),
     gpu_evidence: gpuEvidence && toBase64(gpuEvidence),
     tee: { type: 'tdx', quote: toBase64(quote) },
+    ...(o.eventLog === undefined ? {} : { event_log: o.eventLog }),
   }
 }
