@@ -47,11 +47,21 @@ function program(): Command {
     .requiredOption('--config <file>', 'config file; config/proxy.yaml is an annotated example')
     .action(async ({ config }) => (await import('./proxy.ts')).runProxy(config))
 
-  command
+  const worker = command
     .command('worker')
     .description('the enclave agent beside an inference engine')
     .requiredOption('--config <file>', 'config file; config/worker.yaml is an annotated example')
     .action(async ({ config }) => (await import('./worker.ts')).runWorkerFile(config))
+  worker
+    .command('earnings')
+    .description('what this worker did and earned, and what of it is owed, signed for, or paid')
+    .addOption(new Option('--last <n>', 'so many jobs').argParser(text => whole(text, 1, 1_000_000)).default(20))
+    .option('--json', 'one JSON object in place of the table', false)
+    .action(async (options, self: Command) => (await import('./worker/earnings.ts')).showEarnings(self.parent!.opts().config, options))
+  worker
+    .command('cash')
+    .description('bring everything that is signed for to the chain, out of the wallet of payments.wallet_key')
+    .action(async (_, self: Command) => (await import('./worker/earnings.ts')).cashEarnings(self.parent!.opts().config))
 
   command
     .command('dev-chain')

@@ -53,19 +53,19 @@ export function pathIn(file: string, path: string): string {
 
 const url = z.url({ protocol: /^https?$/ }).describe('an http or https URL')
 /** An amount in config files: decimal digits of nanoTON, quoted so that YAML keeps them exact. */
-const amount = z
+export const amountSchema = z
   .string()
   .regex(/^(0|[1-9][0-9]{0,18})$/, { error: 'must be a quoted string of decimal digits (nanoTON)', abort: true })
   .refine(text => BigInt(text) <= maxNanoton, 'is larger than any amount of nanoTON')
 /** Per million tokens of four classes, and per million of whatever else is sold. */
 export const priceSchema = z.strictObject({
-  prompt: amount,
-  cached: amount,
-  completion: amount,
-  reasoning: amount,
-  images: amount.optional(),
-  characters: amount.optional(),
-  seconds: amount.optional(),
+  prompt: amountSchema,
+  cached: amountSchema,
+  completion: amountSchema,
+  reasoning: amountSchema,
+  images: amountSchema.optional(),
+  characters: amountSchema.optional(),
+  seconds: amountSchema.optional(),
 })
 export const listenSchema = z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65535) })
 export const logLevelSchema = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info')
@@ -143,10 +143,19 @@ export const proxySchema = z
         .max(30 * 86_400)
         .default(86_400),
       open_within_seconds: z.int().min(60).max(172_800).default(86_400),
-      minimum_deposit: amount.default('200000000'),
-      settle_threshold: amount.default('500000000'),
+      minimum_deposit: amountSchema.default('200000000'),
+      settle_threshold: amountSchema.default('500000000'),
       settle_at_shutdown: z.boolean().default(false),
       poll_seconds: positive.default(60),
+      /** Workers that want pay get a channel each, out of the wallet. Without it such a worker takes no request. */
+      workers: z
+        .strictObject({
+          payer_key: z.string().min(1),
+          deposit: amountSchema.default('1000000000'),
+          top_up_below: amountSchema.default('500000000'),
+          longest_challenge_seconds: positive.max(30 * 86_400).default(7 * 86_400),
+        })
+        .optional(),
     }),
     console: z.strictObject({ operator_key: z.string().min(1) }).optional(),
   })

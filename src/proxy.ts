@@ -21,6 +21,7 @@ import { PriceTable } from './metering/index.ts'
 import { createKey, type KeyPair, loadKey, readChannel, Settler, Wallet } from './payment-channel/index.ts'
 import { consoleStatus } from './proxy/console-status.ts'
 import { openFleet } from './proxy/fleet.ts'
+import { openPayer } from './proxy/payer.ts'
 import { Desk, Settlement } from './settlement/index.ts'
 
 /** How long a cancelled worker may take to end its answer, and how long any answer may take. */
@@ -43,7 +44,8 @@ export async function runProxy(file: string): Promise<void> {
     onFailure: error => logger.error({ cause: messageOf(error) }, 'the ledger cannot write: nothing new is served'),
   })
   const money = openMoney({ config, at, clock, logger, ledger, ...keys })
-  const fleet = openFleet({ config, at, clock, logger, ledger, onJudged: (worker, code) => metrics.judged(worker, code) })
+  const payer = await openPayer({ config, at, clock, logger, wallet: money.wallet, client: money.client })
+  const fleet = openFleet({ config, at, clock, logger, ledger, payer, onJudged: (worker, code) => metrics.judged(worker, code) })
   const metrics: Metrics = new Metrics({
     leases: () => fleet.counts(),
     workers: () => fleet.statuses().map(({ id, lease, state: { checks } }) => ({ id, leaseEndsAt: lease?.expiresAt, checks })),
@@ -63,10 +65,8 @@ export async function runProxy(file: string): Promise<void> {
     limits: { cancelMs, totalMs },
     tee,
   })
-  const obstacles = () => [
-    ...(ledger.healthy ? [] : ['the ledger cannot write']),
-    ...(fleet.counts().live > 0 ? [] : ['no worker has a live lease']),
-  ]
+  const obstacles = () =>
+    [ledger.healthy ? undefined : 'the ledger cannot write', fleet.obstacle()].filter(obstacle => obstacle !== undefined)
 
   const api = createApi({
     ledger,
@@ -169,7 +169,8 @@ interface MoneyOptions {
 }
 
 /** Everything that talks to the chain. */
-function openMoney({ config, at, clock, logger, ledger, payee, walletKey }: MoneyOptions): { desk: Desk; settlement: Settlement } {
+function openMoney(o: MoneyOptions): { desk: Desk; settlement: Settlement; wallet: Wallet; client: TonClient } {
+  const { config, at, clock, logger, ledger, payee, walletKey } = o
   const { chain, ...payments } = config.payments
   const apiKey = chain.api_key_file === undefined ? undefined : secret(at(chain.api_key_file), 'payments.chain.api_key_file')
   const client = new TonClient({ endpoint: chain.endpoint, timeout: 20_000, ...(apiKey ? { apiKey } : {}) })
@@ -200,7 +201,7 @@ function openMoney({ config, at, clock, logger, ledger, payee, walletKey }: Mone
     clock,
     logger,
   })
-  return { desk, settlement }
+  return { desk, settlement, wallet, client }
 }
 
 function secret(file: string, member: string): string {

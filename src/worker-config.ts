@@ -1,7 +1,7 @@
 /** The config file of `chrysalis worker`; `config/worker.yaml` is the annotated example. */
 import { z } from 'zod'
 import { endpoints } from './agent/index.ts'
-import { listenSchema, logLevelSchema, priceSchema } from './config.ts'
+import { amountSchema, listenSchema, logLevelSchema, priceSchema } from './config.ts'
 
 const positive = z.int().positive()
 const mebibyte = 1024 * 1024
@@ -74,6 +74,33 @@ const limitsSchema = z
   .refine(limits => limits.bodies_bytes >= limits.body_bytes, { path: ['bodies_bytes'], message: 'must be at least body_bytes' })
   .prefault({})
 
+const paymentsSchema = z
+  .strictObject({
+    chain: z.strictObject({ endpoint: z.url({ protocol: /^https?$/ }), api_key_file: z.string().min(1).optional(), global_id: z.int() }),
+    /** Where earnings go; without it, to the wallet of `wallet_key`. */
+    payout: z.string().min(1).optional(),
+    /** Signs what is cashed; made at the first start. A channel lives and dies with it. */
+    payee_key: z.string().min(1),
+    /** A wallet that pays the fees of cashing. Without it somebody else cashes: `chrysalis worker cash`. */
+    wallet_key: z.string().min(1).optional(),
+    /** The book of jobs and earnings. */
+    book: z.string().min(1),
+    minimum_deposit: amountSchema.default('500000000'),
+    credit: amountSchema.default('50000000'),
+    floor: amountSchema.default('50000000'),
+    cash_threshold: amountSchema.default('500000000'),
+    challenge_period_seconds: z
+      .int()
+      .min(60)
+      .max(30 * 86_400)
+      .default(86_400),
+    poll_seconds: positive.default(60),
+  })
+  .refine(
+    ({ payout, wallet_key }) => payout !== undefined || wallet_key !== undefined,
+    'needs "payout", or "wallet_key" whose wallet is paid',
+  )
+
 export const workerSchema = z.strictObject({
   role: z.literal('worker'),
   id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
@@ -84,6 +111,8 @@ export const workerSchema = z.strictObject({
   tee: teeSchema,
   /** Evidence of the GPUs beside the quote. */
   gpu: gpuSchema.optional(),
+  /** Work for pay, and for nothing else; without it, for whoever comes. */
+  payments: paymentsSchema.optional(),
   key_lifetime_hours: z.number().min(0.1).max(168).default(12),
   limits: limitsSchema,
 })

@@ -14,16 +14,19 @@ import {
   SoftwareQuotingAuthority,
   softwareQuoter,
 } from './tee/index.ts'
+import { withPaths } from './worker/earnings.ts'
+import { openWorkerPay } from './worker/pay.ts'
 import { type WorkerConfig, workerSchema } from './worker-config.ts'
 
 /** Runs a worker by its config file until it is told to stop. Throws `ConfigError` for a file that is not valid. */
 export async function runWorkerFile(file: string): Promise<void> {
   const config = loadConfig(file, workerSchema)
-  const { engine, tee, gpu } = config
+  const { engine, tee, gpu, payments } = config
   await runWorker({
     ...config,
     engine: engine.builtin ? { ...engine, builtin: { model: pathIn(file, engine.builtin.model) } } : engine,
     tee: tee.type === 'software' ? { ...tee, directory: pathIn(file, tee.directory) } : tee,
+    payments: payments && withPaths(payments, file),
     gpu: gpu && {
       ...gpu,
       rims: gpu.rims.map(rim => pathIn(file, rim)),
@@ -51,6 +54,7 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   if (config.engine.url !== undefined && !config.engine.dangerously_allow_remote) requireLoopback(config.engine.url)
   const quoter = await makeQuoter(config.tee)
   const logger = createLogger({ role: 'worker', level: config.log_level, simulated: quoter.simulated }).child({ worker: config.id })
+  const pay = config.payments && (await openWorkerPay({ id: config.id, config: config.payments, clock: systemClock, logger }))
   const engine = await openEngine(config, logger)
   try {
     const { models, default: byDefault } = config.offer
@@ -63,11 +67,13 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       offer: model => (Object.hasOwn(models, model) ? models[model]! : byDefault),
       quoter,
       gpu: config.gpu && (await openGpu(config.gpu)),
+      payee: pay?.payee,
       keyLifetimeMs: Math.round(config.key_lifetime_hours * 3_600_000),
       limits: agentLimits(config.limits),
       clock: systemClock,
       logger,
     })
+    pay?.cashier.start()
     logger.info({ url: agent.url, engineURL: engine.url, models: agent.models.map(model => model.id) }, 'the worker listens')
     return {
       agent,
@@ -75,10 +81,12 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       async stop() {
         await agent.stop(config.limits.drain_ms)
         await engine.close()
+        await pay?.close()
       },
     }
   } catch (error) {
     await engine.close()
+    await pay?.close()
     throw error
   }
 }

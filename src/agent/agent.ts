@@ -8,6 +8,7 @@ import { type EnvelopeLimits, type Price, ReplayMemory } from '../envelope/index
 import { toHex } from '../lib/bytes.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
+import type { Payee } from '../payouts/index.ts'
 import type { Quoter } from '../tee/index.ts'
 import { createApp } from './app.ts'
 import { EngineClient, type EngineLimits } from './engine-client.ts'
@@ -56,6 +57,8 @@ export interface AgentOptions {
   readonly quoter: Quoter
   /** Where the GPUs' evidence comes from, on a machine that shows it. */
   readonly gpu?: GpuSource | undefined
+  /** Who pays for work; undefined where it is done for nothing. */
+  readonly payee?: Payee | undefined
   readonly keyLifetimeMs: number
   readonly limits: AgentLimits
   readonly clock: Clock
@@ -130,6 +133,7 @@ export async function startAgent(o: AgentOptions): Promise<Agent> {
     engine,
     preparer,
     model: id => models.find(id),
+    payee: o.payee,
     clock,
     logger,
     metrics: () => metrics,
@@ -139,7 +143,8 @@ export async function startAgent(o: AgentOptions): Promise<Agent> {
   const isReady = () => !stopping && models.ready && identity !== undefined
 
   const verdicts = new Verdicts({ clock, logger, metrics })
-  const app = createApp({ evidence: () => evidence, sealed, verdicts, metrics, ready: isReady, logger })
+  const pay = o.payee && { payee: o.payee, generation: () => identity?.current }
+  const app = createApp({ evidence: () => evidence, sealed, verdicts, pay, metrics, ready: isReady, logger })
   const server = createServer(
     { keepAliveTimeout: 65_000, headersTimeout: 15_000, requestTimeout: 0 },
     getRequestListener(app.fetch, { overrideGlobalObjects: false }),

@@ -5,11 +5,12 @@ import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { AttestationError, mostVerdictBytes, parseVerdict } from '../attestation/index.ts'
 import type { Problem } from '../envelope/index.ts'
-import { fromHex } from '../lib/bytes.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import type { Logger } from '../lib/logger.ts'
+import { parseNonce, problem } from './answers.ts'
 import type { EvidenceMaker } from './evidence.ts'
 import type { AgentMetrics } from './metrics.ts'
+import { type PayDesk, payRoutes } from './pay-desk.ts'
 import type { SealedRequests } from './sealed-requests.ts'
 import type { Verdicts } from './verdicts.ts'
 
@@ -22,6 +23,8 @@ export interface AppOptions {
   readonly evidence: () => EvidenceMaker | undefined
   readonly sealed: SealedRequests
   readonly verdicts: Verdicts
+  /** On what terms this worker is paid, and the keys that say so; undefined where it works for nothing. */
+  readonly pay: PayDesk | undefined
   readonly metrics: AgentMetrics
   readonly ready: () => boolean
   readonly logger: Logger
@@ -64,6 +67,8 @@ export function createApp(o: AppOptions): Hono<Env> {
     }
   })
 
+  if (o.pay) app.route('/v1/pay', payRoutes(o.pay))
+
   app.post('/v1/sealed', async context => {
     await o.sealed.serve(context.env.incoming, context.env.outgoing)
     return RESPONSE_ALREADY_SENT
@@ -93,19 +98,3 @@ const notReady: Problem = { type: 'urn:chrysalis:not-ready', title: 'No model is
 
 const badVerdict: Problem = { type: 'urn:chrysalis:bad-verdict', title: 'This is no verdict on evidence', status: 400 }
 const unasked: Problem = { type: 'urn:chrysalis:bad-nonce', title: 'No verdict is awaited over this nonce', status: 404 }
-
-function problem(document: Problem, headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify(document), {
-    status: document.status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
-  })
-}
-
-function parseNonce(given: string[] | undefined): Buffer | undefined {
-  if (given?.length !== 1) return undefined
-  try {
-    return fromHex(given[0]!, 32)
-  } catch {
-    return undefined
-  }
-}

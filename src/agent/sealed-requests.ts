@@ -18,11 +18,14 @@ import {
 import { BudgetShare, ByteBudget } from '../lib/byte-budget.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
+import { parseNanoton } from '../lib/nanoton.ts'
 import { TurnShare } from '../lib/turn-share.ts'
 import { isLargeRequest } from '../openai/index.ts'
+import { type Mark, type PaidWork, PayError, type Payee, payHeader } from '../payouts/index.ts'
 import type { EngineClient } from './engine-client.ts'
 import type { Identity } from './identity.ts'
 import type { AgentMetrics } from './metrics.ts'
+import { payProblem } from './pay-desk.ts'
 import { type Prepared, prepare, type Unprepared } from './prepare.ts'
 import type { Preparer } from './preparer.ts'
 import { Run, type RunOptions } from './run.ts'
@@ -41,6 +44,8 @@ export interface SealedRequestsOptions {
   readonly engine: EngineClient
   readonly preparer: Preparer
   readonly model: (id: string) => KeysetModel | undefined
+  /** Who pays for work; undefined where it is done for nothing. */
+  readonly payee: Payee | undefined
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: () => AgentMetrics
@@ -80,13 +85,23 @@ export class SealedRequests {
     if (mediaType(incoming) !== envelopeType) return this.#refuse(incoming, response, unsupported)
     const share = new BudgetShare(this.#budget)
     try {
+      // Before anything is read: a request that nobody pays for takes no id, so that it may come again once it is paid for.
+      const mark = this.#options.payee?.admit(header(incoming))
       const request = await this.#open(incoming, identity, share)
       if ('status' in request) this.#refuse(incoming, response, request)
       else if (this.#draining) this.#refuse(incoming, response, busy)
-      else await this.#run(request, identity, response)
+      else await this.#run(request, identity, response, this.#begin(mark, request))
+    } catch (error) {
+      if (!(error instanceof PayError)) throw error
+      this.#refuse(incoming, response, payProblem(error))
     } finally {
       share.giveBack()
     }
+  }
+
+  /** Undefined where work is done for nothing. Throws {@link PayError}. */
+  #begin(mark: Mark | undefined, { contextDigest, context }: OpenedRequest): PaidWork | undefined {
+    return mark && this.#options.payee?.begin(mark, contextDigest, parseNanoton(context.cap))
   }
 
   /** Ends the answer of `rid` with what was made so far. False where no such request runs. */
@@ -153,7 +168,7 @@ export class SealedRequests {
     })
   }
 
-  async #run(request: OpenedRequest, identity: Identity, response: ServerResponse): Promise<void> {
+  async #run(request: OpenedRequest, identity: Identity, response: ServerResponse, work: PaidWork | undefined): Promise<void> {
     const { clock, engine, limits } = this.#options
     const { context } = request
     const started = clock.now()
@@ -185,6 +200,8 @@ export class SealedRequests {
     run.start()
     const outcome = await run.outcome
     this.#runs.delete(context.rid)
+    const offer = generation.keyset.models.find(({ id }) => id === context.model)?.offer
+    work?.end(offer && { rid: context.rid, model: context.model, usage: outcome.usage, offer, finish: outcome.finish })
     const ms = clock.now() - started
     this.#options.metrics().ended(model?.id ?? 'none', outcome, ms)
     const { finish, status, usage, cause, firstByteMs } = outcome
@@ -236,6 +253,11 @@ function sendProblem(response: ServerResponse, problem: Problem): void {
   })
   if (isRead) response.end(body)
   else response.write(body)
+}
+
+function header(incoming: IncomingMessage): string | undefined {
+  const value = incoming.headers[payHeader]
+  return typeof value === 'string' ? value : undefined
 }
 
 function mediaType(incoming: IncomingMessage): string {

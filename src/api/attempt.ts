@@ -20,6 +20,7 @@ import {
 } from '../envelope/index.ts'
 import type { Clock, Timer } from '../lib/clock.ts'
 import { type LinkCall, LinkError, type SenderSessions, type WorkerLink } from '../link/index.ts'
+import { type PayHold, payHeader } from '../payouts/index.ts'
 
 /** How an attempt ended. `charge` is what the worker has signed for; absent where nothing it signed can be believed. */
 export type AttemptOutcome =
@@ -45,6 +46,8 @@ export interface AttemptOptions {
   readonly link: WorkerLink
   /** The worker's live lease at any moment, as far as it has one: nothing more is sent once its keys are not these any more. */
   readonly liveLease: () => Lease | undefined
+  /** What says that the worker is paid for it; undefined where it works for nothing. */
+  readonly hold: PayHold | undefined
   readonly sessions: SenderSessions
   readonly context: RequestContext
   readonly contentType: string
@@ -88,6 +91,7 @@ export class Attempt {
       this.#sealed,
       { data: chunk => this.#data(chunk), end: () => this.#end(), fail: error => this.#lose(error) },
       () => options.liveLease()?.keyset.hpke.some(key => key.kid === kid) ?? false,
+      options.hold && { [payHeader]: options.hold.mark(this.#sealed.contextDigest) },
     )
   }
 

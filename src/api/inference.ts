@@ -9,17 +9,18 @@ import { EnvelopeError, type Receipt, type RequestContext } from '../envelope/in
 import type { Ledger } from '../ledger/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
-import type { Nanoton } from '../lib/nanoton.ts'
+import { type Nanoton, zero } from '../lib/nanoton.ts'
 import { LinkError, type SenderSessions, type WorkerLink } from '../link/index.ts'
 import { type PriceTable, type WorstCase, worstCase } from '../metering/index.ts'
 import type { Endpoint, Facts } from '../openai/index.ts'
+import { earningOf, type PayHold } from '../payouts/index.ts'
 import type { Assignment, NoWorker, PriceVector, Registry } from '../scheduler/index.ts'
 import type { Answer } from './answer.ts'
 import { Attempt, type AttemptOutcome, type Charge } from './attempt.ts'
 import { ApiError } from './errors.ts'
 import type { RequestMetrics } from './metrics.ts'
 import { noWorkerError } from './no-worker.ts'
-import { callerError, causeOf, isUnknownKey, isWithdrawn, worthAnotherWorker } from './outcome.ts'
+import { callerError, causeOf, isOurs, isUnknownKey, isUnpaid, reachedWorker, worthAnotherWorker } from './outcome.ts'
 
 /** A worker as a request meets it. */
 export interface WorkerPort {
@@ -28,6 +29,8 @@ export interface WorkerPort {
   lease(): Lease | undefined
   /** Verifies the worker anew, over a fresh nonce. Throws where it does not pass. */
   renew(): Promise<Lease>
+  /** Sets aside what a request may earn the worker; `unpayable` where its channel does not cover that, undefined where it works for nothing. */
+  pay?(cap: Nanoton): PayHold | 'unpayable'
 }
 
 export interface InferenceOptions {
@@ -170,17 +173,23 @@ export class Inference {
 
   async #attemptAt(place: Assignment, run: Run): Promise<AttemptOutcome> {
     const worker = this.#options.workers.get(place.worker)!
+    let hold: PayHold | undefined
     try {
       let lease = worker.lease()
       if (!lease) throw new LinkError('withdrawn', 'the lease ended')
-      let outcome = await this.#attempt(worker, lease, run)
+      const paid = worker.pay?.(run.bound.cap)
+      if (paid === 'unpayable') throw new LinkError('unpayable', 'the channel to the worker does not cover the request')
+      hold = paid
+      let outcome = await this.#attempt(worker, lease, run, hold)
       if (isUnknownKey(outcome) && !run.answer.gone) {
         // The same rid must not run twice under one session, whatever keys the new evidence shows.
         for (const key of lease.keyset.hpke) this.#options.sessions.forget(Buffer.from(key.kid, 'hex'))
         lease = await worker.renew()
-        outcome = await this.#attempt(worker, lease, run)
+        outcome = await this.#attempt(worker, lease, run, hold)
       }
-      place.release(run.answer.gone || isWithdrawn(outcome) ? 'left' : worthAnotherWorker(outcome) ? 'failed' : 'served')
+      if (isUnpaid(outcome)) hold?.refused()
+      else hold?.end(earnedBy(outcome, lease, run))
+      place.release(run.answer.gone || isOurs(outcome) ? 'left' : worthAnotherWorker(outcome) ? 'failed' : 'served')
       return outcome
     } catch (cause) {
       const error =
@@ -188,12 +197,13 @@ export class Inference {
           ? cause
           : new LinkError('unreachable', 'the worker cannot be asked', { cause })
       const outcome = { kind: 'lost', error, charge: undefined } as const
-      place.release(isWithdrawn(outcome) ? 'left' : 'failed')
+      hold?.end(undefined)
+      place.release(isOurs(outcome) ? 'left' : 'failed')
       return outcome
     }
   }
 
-  #attempt(worker: WorkerPort, lease: Lease, run: Run): Promise<AttemptOutcome> {
+  #attempt(worker: WorkerPort, lease: Lease, run: Run, hold: PayHold | undefined): Promise<AttemptOutcome> {
     const { clock, sessions, limits } = this.#options
     const { endpoint, facts, channel, contentType, body } = run.request
     const weights = lease.keyset.models.find(model => model.id === facts.model)?.weights_digest ?? null
@@ -211,7 +221,7 @@ export class Inference {
       payer: null,
     }
     const attempt = new Attempt(
-      { lease, link: worker.link, liveLease: () => worker.lease(), sessions, context, contentType, body, clock, ...limits },
+      { lease, link: worker.link, liveLease: () => worker.lease(), hold, sessions, context, contentType, body, clock, ...limits },
       {
         head: (status, contentType) => {
           this.#options.metrics.firstByte(facts.model, clock.now() - run.startedAt)
@@ -297,4 +307,12 @@ export class Inference {
     if ('worker' in place) place.release('left')
     return noWorkerError(this.#options, request, 'worker' in place ? 'none' : place.reason)
   }
+}
+
+/** What the worker earned by its own offer, for what it signed for: nothing where nothing of it arrived. Undefined where it never had the request. */
+function earnedBy(outcome: AttemptOutcome, lease: Lease, { rid, request }: Run): { rid: string; amount: Nanoton } | undefined {
+  if (!reachedWorker(outcome)) return undefined
+  const offer = lease.keyset.models.find(({ id }) => id === request.facts.model)?.offer
+  const usage = outcome.charge?.receipt.usage
+  return { rid, amount: offer && usage ? earningOf(usage, offer) : zero }
 }

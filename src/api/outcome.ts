@@ -14,9 +14,21 @@ export function isUnknownKey(outcome: AttemptOutcome): boolean {
   return outcome.kind === 'lost' && outcome.error instanceof LinkError && outcome.error.problem === 'unknown-key'
 }
 
-/** Whether the worker's lease ended before it had the request whole: no fault in its service. */
-export function isWithdrawn(outcome: AttemptOutcome): boolean {
-  return outcome.kind === 'lost' && outcome.error instanceof LinkError && outcome.error.code === 'withdrawn'
+/** Whether it is this side that did not send: the worker's lease ended, or its channel does not cover the request. No fault in its service. */
+export function isOurs(outcome: AttemptOutcome): boolean {
+  return outcome.kind === 'lost' && (outcome.error.code === 'withdrawn' || outcome.error.code === 'unpayable')
+}
+
+/** Whether the worker may have worked: it had the request, and did not refuse it unopened. */
+export function reachedWorker(outcome: AttemptOutcome): boolean {
+  return outcome.kind !== 'lost' || !['withdrawn', 'unpayable', 'unreachable', 'refused'].includes(outcome.error.code)
+}
+
+/** Whether the worker refused because nobody pays it enough. */
+export function isUnpaid(outcome: AttemptOutcome): boolean {
+  return (
+    outcome.kind === 'lost' && outcome.error instanceof LinkError && ['uncovered', 'unknown-channel'].includes(outcome.error.problem ?? '')
+  )
 }
 
 /** Why there was no answer, in a word or two for the log; undefined where there was one. */
@@ -35,7 +47,7 @@ export function callerError(outcome: Exclude<AttemptOutcome, { kind: 'answered' 
 
 function bareError(outcome: Exclude<AttemptOutcome, { kind: 'answered' }>): ApiError | WorkerReportedError {
   if (outcome.kind === 'reported') return new WorkerReportedError(outcome.status, outcome.error)
-  if (isWithdrawn(outcome)) return noAttestedWorker()
+  if (isOurs(outcome)) return noAttestedWorker()
   const headers = { 'retry-after-ms': '500' }
   return new ApiError('worker_failed', 'The worker failed before the answer was whole.', { cause: outcome.error, headers })
 }

@@ -35,8 +35,19 @@ export interface WorkerStatus {
   readonly expiresAt: number | undefined
   readonly tcbStatus: string | undefined
   readonly evidence: string | undefined
+  /** The channel that the worker is paid on; undefined where it is not paid. */
+  readonly pay: PayStatus | undefined
   readonly reasons: readonly string[]
   readonly checks: readonly { readonly name: string; readonly ok: boolean }[]
+}
+
+export interface PayStatus {
+  readonly channel: string | undefined
+  readonly deposited: bigint
+  readonly earned: bigint
+  readonly signed: bigint
+  readonly settled: bigint
+  readonly problem: string | undefined
 }
 
 export interface RequestStatus {
@@ -125,8 +136,14 @@ function workerCard(worker: WorkerStatus, now: number): Markup {
     <p class="quiet"><code>${worker.url}</code> · ${worker.models.join(', ') || 'no models'} · ${worker.running} running</p>
     <p>${worker.verifiedAt === undefined ? 'Never verified.' : html`Evidence verified ${age(now - worker.verifiedAt)} ago${worker.expiresAt !== undefined && worker.expiresAt > now ? html`, valid ${age(worker.expiresAt - now)} more` : html`, <strong>lapsed</strong>`}${worker.tcbStatus ? html`, TCB ${worker.tcbStatus}` : ''}.`}
       ${worker.evidence ? html`<br><span class="quiet">keyset <code>${worker.evidence}</code></span>` : ''}</p>
+    ${worker.pay ? payLine(worker.pay) : ''}
     ${worker.reasons.length ? html`<ul class="bad">${worker.reasons.map(reason => html`<li>${reason}</li>`)}</ul>` : ''}
     ${worker.checks.length ? html`<details><summary>${worker.checks.filter(check => check.ok).length} of ${worker.checks.length} checks passed</summary><ul class="checks">${worker.checks.map(check => html`<li class="${check.ok ? 'good' : 'bad'}">${check.name}</li>`)}</ul></details>` : ''}</article>`
+}
+
+function payLine({ channel, deposited, earned, signed, settled, problem }: PayStatus): Markup {
+  return html`<p class="quiet">Paid on ${channel ? html`<code>${channel}</code>` : 'no channel yet'}: earned ${formatTon(earned)}, signed for ${formatTon(signed)}, cashed ${formatTon(settled)}, of ${formatTon(deposited)} locked.</p>
+    ${problem ? html`<p class="bad">${problem}</p>` : ''}`
 }
 
 function requestTable(status: Status): Markup {

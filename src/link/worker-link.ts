@@ -61,11 +61,11 @@ export class WorkerLink {
 
   /**
    * Sends a sealed request to `POST /v1/sealed` and feeds the answer to `sink`. `mayLeave` is asked when the connection stands and
-   * before each piece of a large body: from the moment it says no, nothing more is sent, and the sink hears `withdrawn`.
+   * before each piece of a large body: from the moment it says no, nothing more is sent, and the sink hears `withdrawn`. `more` are headers beside the usual ones.
    */
-  send(sealed: Outgoing, sink: AnswerSink, mayLeave: () => boolean): LinkCall {
+  send(sealed: Outgoing, sink: AnswerSink, mayLeave: () => boolean, more: Readonly<Record<string, string>> = {}): LinkCall {
     const isLarge = sealed.size > largeRequest
-    const headers = { 'content-type': envelopeType, accept: envelopeType, 'content-length': String(sealed.size) }
+    const headers = { 'content-type': envelopeType, accept: envelopeType, 'content-length': String(sealed.size), ...more }
     const dispatch = () => {
       const body = isLarge ? Readable.from(paced(sealed.pieces(), mayLeave), oneAhead) : sealed.bytes
       this.#pool.dispatch({ path: `${this.#basePath}/v1/sealed`, method: 'POST', headers, body }, exchange)
@@ -90,6 +90,19 @@ export class WorkerLink {
       if (statusCode !== 200)
         throw new LinkError('refused', `the worker answered ${statusCode} in place of evidence`, { status: statusCode })
       return text
+    } catch (cause) {
+      throw asLinkError(cause, false)
+    }
+  }
+
+  /** One plain question beside the sealed ones, such as what the worker wants to be paid. Throws {@link LinkError}. */
+  async ask(method: 'GET' | 'POST', path: string, json?: string): Promise<{ status: number; text: string }> {
+    try {
+      const { statusCode, body } = await this.#pool.request({
+        ...{ path: this.#basePath + path, method, headersTimeout: 30_000, bodyTimeout: 30_000 },
+        ...(json === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: json }),
+      })
+      return { status: statusCode, text: await bounded(body, maxOuterAnswer) }
     } catch (cause) {
       throw asLinkError(cause, false)
     }

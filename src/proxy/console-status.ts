@@ -20,10 +20,11 @@ export function consoleStatus(sources: {
     ...rest,
     now: clock.now(),
     accounts: ledger.channels().map(({ address, status }) => ({ ...ledger.account(address)!, state: channelStates[status] ?? 'unknown' })),
-    workers: fleet.statuses().map(({ id, url, state, lease, running }) => ({
+    workers: fleet.statuses().map(({ id, url, state, lease, running, pay }) => ({
       id,
       url,
       running,
+      pay,
       status: state.status,
       reasons: state.reasons.map(String),
       checks: state.checks,

@@ -21,6 +21,7 @@ import type { Logger } from '../lib/logger.ts'
 import { WorkerLink } from '../link/index.ts'
 import { type PriceTable, toVector } from '../metering/index.ts'
 import { endpoints } from '../openai/index.ts'
+import type { PaidWorker, Payer, PayStatus } from '../payouts/index.ts'
 import { filter, type ModelOffer, Registry } from '../scheduler/index.ts'
 
 export interface FleetOptions {
@@ -31,6 +32,8 @@ export interface FleetOptions {
   readonly ledger: Ledger
   /** Hears what came of a worker's evidence: `accepted`, or an error code. */
   readonly onJudged: (worker: string, code: string) => void
+  /** Pays workers; undefined where the proxy pays none. */
+  readonly payer?: ((workers: readonly PaidWorker[]) => Payer) | undefined
 }
 
 interface Member {
@@ -49,6 +52,8 @@ export interface MemberStatus {
   readonly state: LeaseState
   readonly lease: Lease | undefined
   readonly running: number
+  /** Undefined where the proxy pays no workers. */
+  readonly pay: PayStatus | undefined
 }
 
 export class Fleet {
@@ -56,6 +61,7 @@ export class Fleet {
   readonly ports: ReadonlyMap<string, WorkerPort>
   readonly #members = new Map<string, Member>()
   readonly #options: FleetOptions
+  readonly #payer: Payer | undefined
   #policy: Policy
 
   constructor(options: FleetOptions, collateral: CollateralClient) {
@@ -63,13 +69,13 @@ export class Fleet {
     this.#policy = this.#readPolicy()
     this.registry = new Registry({ now: () => options.clock.now() })
     for (const { id, url } of options.config.workers) this.#members.set(id, this.#open(id, url, collateral))
-    for (const member of this.#members.values()) {
-      this.registry.add(member.id, { models: () => offersOf(member), expiresAt: () => member.keeper.current()?.expiresAt ?? 0 })
-    }
+    this.#payer = options.payer?.(Array.from(this.#members.values(), paidWorker))
+    for (const member of this.#members.values())
+      this.registry.add(member.id, { models: () => offersOf(member), expiresAt: () => this.#usable(member)?.expiresAt ?? 0 })
     this.ports = new Map(
       Array.from(this.#members.values(), ({ id, link, keeper }) => [
         id,
-        { link, lease: () => keeper.current(), renew: () => renew(keeper) },
+        { link, lease: () => keeper.current(), renew: () => renew(keeper), ...this.#payPort(id) },
       ]),
     )
   }
@@ -77,9 +83,21 @@ export class Fleet {
   /** Begins to verify all workers, off the path of any request. */
   start(): void {
     for (const { keeper } of this.#members.values()) keeper.start()
+    this.#payer?.start()
+  }
+
+  /** The lease of a worker that may have requests: one that cannot be paid is as good as unverified. */
+  #usable({ id, keeper }: Member): Lease | undefined {
+    return this.#payer && !this.#payer.isReady(id) ? undefined : keeper.current()
+  }
+
+  #payPort(id: string): Pick<WorkerPort, 'pay'> {
+    const payer = this.#payer
+    return payer ? { pay: cap => payer.hold(id, cap) ?? 'unpayable' } : {}
   }
 
   async close(): Promise<void> {
+    await this.#payer?.stop()
     for (const { keeper, link } of this.#members.values()) {
       keeper.stop()
       await link.close()
@@ -100,10 +118,20 @@ export class Fleet {
 
   counts(): { live: number; known: number } {
     const members = Array.from(this.#members.values())
-    return { live: members.filter(({ keeper }) => keeper.current() !== undefined).length, known: members.length }
+    return { live: members.filter(member => this.#usable(member) !== undefined).length, known: members.length }
+  }
+
+  /** Why no worker can be asked; undefined where one can. */
+  obstacle(): string | undefined {
+    if (this.counts().live > 0) return undefined
+    const members = Array.from(this.#members.values())
+    if (!this.#payer || members.every(({ keeper }) => keeper.current() === undefined)) return 'no worker has a live lease'
+    const problems = this.#payer.statuses().flatMap(({ worker, problem }) => (problem === undefined ? [] : [`${worker}: ${problem}`]))
+    return `no worker with a live lease can be paid (${problems.join('; ')})`
   }
 
   statuses(): MemberStatus[] {
+    const pay = new Map(this.#payer?.statuses().map(status => [status.worker, status]))
     const running = new Map(this.registry.views().map(view => [view.id, view.running]))
     return Array.from(this.#members.values(), ({ id, url, keeper }) => ({
       id,
@@ -111,6 +139,7 @@ export class Fleet {
       state: keeper.state(),
       lease: keeper.current(),
       running: running.get(id) ?? 0,
+      pay: pay.get(id),
     }))
   }
 
@@ -183,6 +212,17 @@ function readRoot(file: string): Buffer {
     return new X509Certificate(readFileSync(file)).raw
   } catch (cause) {
     throw new ConfigError('invalid', `attestation.root: ${file} is not a certificate: ${messageOf(cause)}`, { cause })
+  }
+}
+
+function paidWorker({ id, link, keeper }: Member): PaidWorker {
+  return {
+    id,
+    receiptKey: () => {
+      const lease = keeper.current()
+      return lease && Buffer.from(lease.keyset.receipt.public_key, 'base64')
+    },
+    ask: (method, path, body) => link.ask(method, path, body),
   }
 }
 

@@ -6,7 +6,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { developmentPolicy } from '../../src/attestation/index.ts'
 import { fundOperator, openAccount } from '../../src/dev/funding.ts'
 import { type PccsServer, servePccs } from '../../src/dev/pccs-server.ts'
@@ -34,6 +34,8 @@ export interface DeploymentOptions {
   readonly proxy?: Record<string, unknown>
   /** Members over the workers' configs. */
   readonly worker?: Record<string, unknown>
+  /** Workers that work for pay, each with a wallet of its own to cash with; what stands here is laid over `payments` of each. */
+  readonly paid?: Record<string, unknown>
   /** Changes the policy before the proxy reads it. */
   readonly policy?: (policy: Record<string, unknown>) => void
   /** Puts something between proxy and worker: gets the worker's URL, returns the URL the proxy is told. */
@@ -69,6 +71,8 @@ export interface Deployment {
   idle(): Promise<Account>
   /** Starts the proxy again with the same config, after it was stopped or killed. */
   restartProxy(): Promise<void>
+  /** Kills a worker without a word and starts it again at the same address. */
+  restartWorker(id: string): Promise<void>
   /** Starts a second proxy on the same data. */
   restartWhileRunning(): Promise<void>
   /** Every byte that any part of the deployment has written to disk, file by file. */
@@ -96,6 +100,21 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
   }
 }
 
+/** The `payments` of a paid worker, whose wallet gets coins for fees. */
+async function workerPayments(changes: Record<string, unknown>, id: string, at: (name: string) => string, chainUrl: string) {
+  const walletKey = at(`keys/${id}-wallet`)
+  await fundOperator(chainUrl, walletKey)
+  return {
+    chain: { endpoint: chainUrl, global_id: DEV_GLOBAL_ID },
+    payee_key: at(`keys/${id}-payee`),
+    wallet_key: walletKey,
+    book: at(`${id}/earnings.sqlite`),
+    challenge_period_seconds: 60,
+    poll_seconds: 1,
+    ...changes,
+  }
+}
+
 async function start(
   options: DeploymentOptions,
   folder: string,
@@ -111,6 +130,16 @@ async function start(
   closers.push(() => chain.close())
 
   const workers: Deployment['workers'] = new Map()
+  const startWorker = async (id: string) => {
+    const worker = await startChild<{ url: string; engineURL: string }>({
+      name: id,
+      args: ['worker', '--config', at(`${id}.yaml`)],
+      logFile: at(`${id}.log`),
+      ...command,
+    })
+    workers.set(id, worker)
+    closers.push(() => worker.stop(3_000))
+  }
   await Promise.all(
     options.engines.map(async (engine, index) => {
       const id = `worker-${index + 1}`
@@ -121,17 +150,11 @@ async function start(
         engine: { url: engine },
         offer: { default: price },
         tee: { type: 'software', directory: at('authority'), simulated: true },
+        ...(options.paid && { payments: await workerPayments(options.paid, id, at, chain.url) }),
         ...options.worker,
       }
       writeFileSync(at(`${id}.yaml`), stringify(config))
-      const worker = await startChild<{ url: string; engineURL: string }>({
-        name: id,
-        args: ['worker', '--config', at(`${id}.yaml`)],
-        logFile: at(`${id}.log`),
-        ...command,
-      })
-      workers.set(id, worker)
-      closers.push(() => worker.stop(3_000))
+      await startWorker(id)
     }),
   )
 
@@ -157,6 +180,7 @@ async function start(
       payee_key: at('keys/payee'),
       challenge_period_seconds: 60,
       settle_at_shutdown: true,
+      ...(options.paid && { workers: { payer_key: at('keys/worker-payer') }, poll_seconds: 1 }),
     },
     console: { operator_key: at('operator-key') },
   }
@@ -224,6 +248,14 @@ async function start(
     async restartProxy() {
       await proxy.exited
       proxy = await startProxy()
+    },
+    async restartWorker(id) {
+      const worker = workers.get(id)!
+      worker.signal('SIGKILL')
+      await worker.exited
+      const config = parse(readFileSync(at(`${id}.yaml`), 'utf8')) as Record<string, unknown>
+      writeFileSync(at(`${id}.yaml`), stringify({ ...config, listen: { host: '127.0.0.1', port: Number(new URL(worker.ready.url).port) } }))
+      await startWorker(id)
     },
     async restartWhileRunning() {
       const second = await startProxy()
