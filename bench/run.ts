@@ -9,10 +9,11 @@ import { bodies } from './bodies.ts'
 import { gateway } from './gateway.ts'
 import { leaving } from './leaving.ts'
 import { limits } from './limits.ts'
+import { pay } from './pay.ts'
 import { streams } from './streams.ts'
 import { withdrawal } from './withdrawal.ts'
 
-const benches: Record<string, () => Promise<void>> = { attestation, gateway, streams, leaving, limits, bodies, withdrawal }
+const benches: Record<string, () => Promise<void>> = { attestation, gateway, streams, leaving, limits, bodies, withdrawal, pay }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !(name in benches))

@@ -39,6 +39,7 @@ function program(): Command {
     .addOption(new Option('--data <dir>', 'data folder').default('.chrysalis'))
     .option('--fresh', 'forget the data folder and start anew', false)
     .option('--no-console', 'serve no status page')
+    .option('--pay-workers', 'the workers work for pay: the proxy opens a channel to each', false)
     .action(async options => (await import('./dev.ts')).runDev(options))
 
   command

@@ -27,6 +27,8 @@ export interface DevOptions {
   readonly data: string
   readonly fresh: boolean
   readonly console: boolean
+  /** Workers work for pay: the proxy opens a channel to each. */
+  readonly payWorkers: boolean
 }
 
 interface ChainReady {
@@ -171,12 +173,29 @@ class Deployment {
         : { builtin: { model: model === undefined ? builtInModel : resolve(model) } },
       offer: { default: offer },
       tee: { type: 'software', directory: this.#folder.authority, simulated: true },
+      ...(this.#options.payWorkers ? { payments: await this.#workerPayments(id) } : {}),
     }
     const file = this.#folder.file(`${id}.yaml`)
     writePrivate(file, stringify(config))
     const worker = await this.#child<WorkerReady>(id, ['worker', '--config', file])
     this.#workers.set(id, worker)
     this.#respawn(id, worker)
+  }
+
+  /** On what terms a worker of this machine is paid, with a wallet that has coins for fees. */
+  async #workerPayments(id: string): Promise<object> {
+    const endpoint = this.#chain!.ready.url
+    const walletKey = join(this.#folder.keys, `${id}-wallet`)
+    await fundOperator(endpoint, walletKey)
+    return {
+      chain: { endpoint, global_id: DEV_GLOBAL_ID },
+      payee_key: join(this.#folder.keys, `${id}-payee`),
+      wallet_key: walletKey,
+      book: this.#folder.file(`${id}-earnings.sqlite`),
+      challenge_period_seconds: 60,
+      cash_threshold: '10000000',
+      poll_seconds: 10,
+    }
   }
 
   /** A worker that dies comes back at the same address, with new keys; the proxy sees that and verifies it anew. */
@@ -221,6 +240,7 @@ class Deployment {
         settle_threshold: '10000000',
         settle_at_shutdown: true,
         poll_seconds: 10,
+        ...(this.#options.payWorkers ? { workers: { payer_key: join(this.#folder.keys, 'worker-payer') } } : {}),
       },
       ...(this.#options.console ? { console: { operator_key: operatorKey } } : {}),
     }

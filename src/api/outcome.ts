@@ -27,7 +27,9 @@ export function reachedWorker(outcome: AttemptOutcome): boolean {
 /** Whether the worker refused because nobody pays it enough. */
 export function isUnpaid(outcome: AttemptOutcome): boolean {
   return (
-    outcome.kind === 'lost' && outcome.error instanceof LinkError && ['uncovered', 'unknown-channel'].includes(outcome.error.problem ?? '')
+    outcome.kind === 'lost' &&
+    outcome.error instanceof LinkError &&
+    ['uncovered', 'unknown-channel', 'bad-signature'].includes(outcome.error.problem ?? '')
   )
 }
 

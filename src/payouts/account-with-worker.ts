@@ -17,7 +17,8 @@ export class AccountWithWorker {
   readonly terms: Terms
   readonly payeeKey: Buffer
   readonly worker: string
-  readonly #key: string
+  /** The raw address. */
+  readonly key: string
   readonly #book: OwingsBook
   readonly #clock: Clock
   status: ChannelState['status']
@@ -35,7 +36,7 @@ export class AccountWithWorker {
     this.payeeKey = kept.payeeKey
     this.worker = kept.worker
     this.address = channelAddress(this.terms, payerKey, kept.payeeKey)
-    this.#key = kept.address
+    this.key = kept.address
     this.#book = book
     this.#clock = clock
     this.status = kept.status
@@ -74,13 +75,13 @@ export class AccountWithWorker {
     if (!job) return
     const amount = smaller(job.amount, cap)
     this.earned = add(this.earned, amount)
-    this.#book.addJob(this.#key, { rid: job.rid, amount, total: this.earned }, this.#clock.now())
+    this.#book.addJob(this.key, { rid: job.rid, amount, total: this.earned }, this.#clock.now())
     this.#pending += 1
   }
 
   /** The next jobs to sign for, and the ceiling that covers them. */
   next(): { ceiling: Nanoton; jobs: readonly OwingJob[] } {
-    const jobs = this.#book.jobsAfter(this.#key, this.#sentSeq, mostJobs)
+    const jobs = this.#book.jobsAfter(this.key, this.#sentSeq, mostJobs)
     const isAll = jobs.length < mostJobs
     return { ceiling: isAll ? this.earned : larger(this.sent, jobs.at(-1)!.total), jobs }
   }
@@ -90,15 +91,15 @@ export class AccountWithWorker {
     this.sent = ceiling
     // What is signed for was earned, whatever a restored book says.
     this.earned = larger(this.earned, ceiling)
-    this.#sentSeq = last?.seq ?? this.#book.seqAt(this.#key, ceiling)
-    this.#pending = this.#book.countAfter(this.#key, this.#sentSeq)
-    this.#book.noteSent({ address: this.#key, earned: this.earned, sent: this.sent, sentSeq: this.#sentSeq })
+    this.#sentSeq = last?.seq ?? this.#book.seqAt(this.key, ceiling)
+    this.#pending = this.#book.countAfter(this.key, this.#sentSeq)
+    this.#book.noteSent({ address: this.key, earned: this.earned, sent: this.sent, sentSeq: this.#sentSeq })
   }
 
   /** Takes what the chain shows. Old answers change nothing. */
   note({ status, deposited, settled }: Pick<ChannelState, 'status' | 'deposited' | 'settled'>): void {
     if (status < this.status || deposited < this.deposited || settled < this.settled) return
     Object.assign(this, { status, deposited, settled })
-    this.#book.noteChain({ address: this.#key, status, deposited, settled })
+    this.#book.noteChain({ address: this.key, status, deposited, settled })
   }
 }

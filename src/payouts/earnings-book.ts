@@ -5,7 +5,7 @@ import type { ChannelStatus } from '../payment-channel/index.ts'
 import { BookFile, type Row } from './book-file.ts'
 
 const schema = `
-CREATE TABLE IF NOT EXISTS channel (address TEXT PRIMARY KEY, terms TEXT NOT NULL, payer_key BLOB NOT NULL, ceiling INTEGER NOT NULL, signature BLOB,
+CREATE TABLE IF NOT EXISTS channel (address TEXT PRIMARY KEY, terms TEXT NOT NULL, payer_key BLOB NOT NULL, mark_key BLOB NOT NULL, ceiling INTEGER NOT NULL, signature BLOB,
   root BLOB NOT NULL, status INTEGER NOT NULL, deposited INTEGER NOT NULL, settled INTEGER NOT NULL, brought_at INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS job (rid TEXT PRIMARY KEY, channel TEXT NOT NULL, at INTEGER NOT NULL, model TEXT NOT NULL, usage TEXT NOT NULL,
   amount INTEGER NOT NULL CHECK (amount >= 0), finish TEXT NOT NULL, signed INTEGER, total INTEGER) STRICT;
@@ -19,6 +19,8 @@ export interface EarningChannel {
   /** In JSON. */
   readonly terms: string
   readonly payerKey: Buffer
+  /** The payer's part of the secret that marks requests. */
+  readonly markKey: Buffer
   /** The highest ceiling that was signed, its signature, and the hash over all that it pays for. */
   readonly ceiling: Nanoton
   readonly signature: Buffer | null
@@ -68,6 +70,7 @@ export class EarningsBook {
       address: String(row.address),
       terms: String(row.terms),
       payerKey: bytes(row.payer_key),
+      markKey: bytes(row.mark_key),
       ceiling: money(row.ceiling),
       signature: row.signature === null ? null : bytes(row.signature),
       root: bytes(row.root),
@@ -78,11 +81,15 @@ export class EarningsBook {
   }
 
   addChannel(channel: Omit<EarningChannel, 'ceiling' | 'signature'>, at: number): void {
-    const { address, terms, payerKey, root, status, deposited, settled } = channel
+    const { address, terms, payerKey, markKey, root, status, deposited, settled } = channel
     this.#file.write(
-      'INSERT INTO channel (address, terms, payer_key, ceiling, root, status, deposited, settled, brought_at) VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?)',
-      ...[address, terms, payerKey, root, status, deposited, settled, at],
+      'INSERT INTO channel (address, terms, payer_key, mark_key, ceiling, root, status, deposited, settled, brought_at) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?)',
+      ...[address, terms, payerKey, markKey, root, status, deposited, settled, at],
     )
+  }
+
+  noteMarkKey(address: string, markKey: Uint8Array): void {
+    this.#file.write('UPDATE channel SET mark_key = ? WHERE address = ?', markKey, address)
   }
 
   noteChain({ address, status, deposited, settled }: Pick<EarningChannel, 'address' | 'status' | 'deposited' | 'settled'>): void {

@@ -2,6 +2,7 @@
  * The worker's side: who may have work done here, what a job earned, and what of it is signed for. A worker works for a channel while
  * it is open on the chain, holds more than all that is owed and the floor, and while no more than the credit is owed without a signature.
  */
+import type { KeyObject } from 'node:crypto'
 import type { Address } from '@ton/core'
 import { LRUCache } from 'lru-cache'
 import { costOf, type Price, type Usage } from '../envelope/index.ts'
@@ -20,6 +21,7 @@ import {
 } from '../payment-channel/index.ts'
 import type { EarningChannel, EarningsBook } from './earnings-book.ts'
 import { PayError } from './errors.ts'
+import { markSecret } from './mark-key.ts'
 import {
   type BroughtChannel,
   decodeMark,
@@ -30,6 +32,7 @@ import {
   parseWireTerms,
   toWireTerms,
   verifyMark,
+  verifyMarkKey,
 } from './wire.ts'
 
 /** What is lost with a broken line is written off after so long without a word about it. */
@@ -38,6 +41,8 @@ const writtenOffMs = 10 * 60_000
 export interface PayeeOptions {
   readonly book: EarningsBook
   readonly offer: PayOffer
+  /** The private key of `offer.markKey`. */
+  readonly markKey: KeyObject
   /** The channel at an address by its account data; undefined where none is deployed. Throws where the chain cannot be asked. */
   readonly readChannel: (address: Address) => Promise<ChannelState | undefined>
   readonly clock: Clock
@@ -63,6 +68,8 @@ interface Account {
   readonly key: string
   readonly payerKey: Buffer
   readonly terms: Terms
+  /** Marks the requests that it pays for. */
+  secret: KeyObject
   status: EarningChannel['status']
   deposited: Nanoton
   settled: Nanoton
@@ -99,9 +106,10 @@ export class Payee {
   constructor(options: PayeeOptions) {
     this.#options = options
     const { book, offer } = options
-    for (const { address, terms, ...kept } of book.channels()) {
+    for (const { address, terms, markKey, ...kept } of book.channels()) {
       const identity = parseWireTerms(terms)
-      const account = openAccount({ ...kept, terms: identity, address: channelAddress(identity, kept.payerKey, offer.payeeKey) })
+      const secret = markSecret(options.markKey, markKey, address)
+      const account = openAccount({ ...kept, secret, terms: identity, address: channelAddress(identity, kept.payerKey, offer.payeeKey) })
       for (const { rid, amount, finish, at } of book.unsigned(address)) account.unsigned.set(rid, { amount, lost: finish === 'lost', at })
       account.owed = sum(account, book.short(address))
       this.#accounts.set(account.key, account)
@@ -125,16 +133,21 @@ export class Payee {
    * Takes a channel that a proxy brings, or looks at one again. Its address is derived here, and the chain must show it open with at least
    * the minimum. Throws {@link PayError} `not-offered`, `not-funded` or `chain-failed`.
    */
-  async bring({ terms, payerKey }: BroughtChannel): Promise<PayeeChannel> {
+  async bring(channel: BroughtChannel): Promise<PayeeChannel> {
+    const { terms, payerKey, markKey } = channel
     const { book, offer, clock } = this.#options
     if (!terms.payee.equals(offer.payee)) throw new PayError('not-offered', 'the channel pays somebody else')
     if (terms.challengePeriod < offer.challengePeriod)
       throw new PayError('not-offered', `the challenge period must be at least ${offer.challengePeriod} seconds`)
     const address = derive(terms, payerKey, offer.payeeKey)
+    verifyMarkKey(address, channel)
+    const secret = markSecret(this.#options.markKey, markKey, keyOf(address))
     const state = await this.#read(address)
     const known = this.#accounts.get(keyOf(address))
     if (known) {
       if (state) this.#note(known, state)
+      known.secret = secret
+      book.noteMarkKey(known.key, markKey)
       return known
     }
     if (state?.status !== channelStatus.open) throw new PayError('not-funded', 'the channel is not open on the chain')
@@ -143,6 +156,7 @@ export class Payee {
     // A channel that was cashed and is not in the book: the book was lost, and what was signed before is known to the proxy alone.
     const { status, deposited, settled } = state
     const account = openAccount({
+      secret,
       address,
       terms,
       payerKey,
@@ -157,7 +171,7 @@ export class Payee {
     const raced = this.#accounts.get(key)
     if (raced) return raced
     book.addChannel(
-      { address: key, terms: JSON.stringify(toWireTerms(terms)), payerKey, root: account.root, status, deposited, settled },
+      { address: key, terms: JSON.stringify(toWireTerms(terms)), payerKey, markKey, root: account.root, status, deposited, settled },
       clock.now(),
     )
     book.commit()
@@ -169,7 +183,7 @@ export class Payee {
   admit(header: string | undefined): Mark {
     if (header === undefined) throw new PayError('uncovered', 'this worker works for pay: the request names no channel')
     const mark = decodeMark(header)
-    const account = this.#account(mark.channel)
+    const account = this.#accountAt(mark.channel)
     this.#cover(account, zero)
     return mark
   }
@@ -178,8 +192,8 @@ export class Payee {
    * Begins work on a request that may cost `cap` at most. Throws {@link PayError} `bad-signature`, `unknown-channel` or `uncovered`; then nothing is held.
    */
   begin(mark: Mark, contextDigest: Uint8Array, cap: Nanoton): PaidWork {
-    const account = this.#account(mark.channel)
-    verifyMark(mark, contextDigest, account.payerKey)
+    const account = this.#accountAt(mark.channel)
+    verifyMark(mark, contextDigest, account.secret)
     this.#cover(account, cap)
     account.running = add(account.running, cap)
     let open = true
@@ -302,7 +316,11 @@ export class Payee {
   }
 
   #account(channel: Address): Account {
-    const account = this.#accounts.get(keyOf(channel))
+    return this.#accountAt(keyOf(channel))
+  }
+
+  #accountAt(key: string): Account {
+    const account = this.#accounts.get(key)
     if (!account) throw new PayError('unknown-channel', 'this channel was not brought here')
     return account
   }

@@ -24,8 +24,9 @@ import {
 } from '../payment-channel/index.ts'
 import { AccountWithWorker, type Earned } from './account-with-worker.ts'
 import { PayError } from './errors.ts'
+import { type MarkKey, markKeyOf, markSecret } from './mark-key.ts'
 import type { OwingsBook } from './owings-book.ts'
-import { decodeHeld, decodeOffer, encodeChannel, encodeMark, encodePayment, type PayOffer, toWireTerms } from './wire.ts'
+import { decodeHeld, decodeOffer, encodeChannel, encodeMark, encodePayment, type PayOffer, signMarkKey, toWireTerms } from './wire.ts'
 
 /** A worker, as far as it is paid. */
 export interface PaidWorker {
@@ -84,6 +85,8 @@ const closeValue = 50_000_000n as Nanoton
 interface Member {
   readonly worker: PaidWorker
   offer: PayOffer | undefined
+  /** Marks the requests that the account pays for; known once the worker has taken the channel. */
+  secret: KeyObject | undefined
   account: AccountWithWorker | undefined
   /** The worker has said that it takes the channel. */
   isTaken: boolean
@@ -98,13 +101,15 @@ interface Member {
 export class Payer {
   readonly #options: PayerOptions
   readonly #members = new Map<string, Member>()
+  readonly #markKey: MarkKey
   #stopped = false
 
   constructor(options: PayerOptions) {
     this.#options = options
+    this.#markKey = markKeyOf(options.payerKey.privateKey)
     for (const worker of options.workers)
       this.#members.set(worker.id, {
-        ...{ worker, offer: undefined, account: undefined, isTaken: false, problem: 'not looked at yet' },
+        ...{ worker, offer: undefined, secret: undefined, account: undefined, isTaken: false, problem: 'not looked at yet' },
         ...{ tending: undefined, tendTimer: undefined, flushing: undefined, flushTimer: undefined, unsent: zero },
       })
     for (const kept of options.book.channels()) {
@@ -140,8 +145,8 @@ export class Payer {
   /** A place for a request that may earn `cap` at most; undefined where the channel does not cover it. */
   hold(worker: string, cap: Nanoton): PayHold | undefined {
     const member = this.#members.get(worker)!
-    const { account, offer, isTaken } = member
-    if (!account || !offer || !isTaken || !account.reserve(cap, offer.floor)) return undefined
+    const { account, offer, secret, isTaken } = member
+    if (!account || !offer || !secret || !isTaken || !account.reserve(cap, offer.floor)) return undefined
     let open = true
     const end = (job: Earned | undefined) => {
       if (!open) return
@@ -150,7 +155,7 @@ export class Payer {
       if (job) this.#flushLater(member, job.amount)
     }
     return {
-      mark: digest => encodeMark(account.address, digest, this.#options.payerKey.privateKey),
+      mark: digest => encodeMark(account.key, digest, secret),
       end,
       refused: () => {
         end(undefined)
@@ -307,13 +312,16 @@ export class Payer {
 
   async #bring(member: Member, account: AccountWithWorker): Promise<void> {
     const { payerKey } = this.#options
+    const { publicKey: markKey, privateKey } = this.#markKey
+    const signature = signMarkKey(account.address, markKey, payerKey.privateKey)
     const { status, text } = await member.worker.ask(
       'POST',
       paths.channel,
-      encodeChannel({ terms: account.terms, payerKey: payerKey.publicKey }),
+      encodeChannel({ terms: account.terms, payerKey: payerKey.publicKey, markKey, signature }),
     )
     if (status !== 200) throw new PayError('not-funded', `the worker does not take the channel: ${status} ${problemIn(text)}`)
     this.#adopt(account, decodeHeld(text))
+    member.secret = markSecret(privateKey, member.offer!.markKey, account.key)
     member.isTaken = true
     this.#options.logger.info({ worker: member.worker.id, channel: account.address.toString() }, 'the worker is paid on this channel')
   }

@@ -2,10 +2,10 @@
  * What travels between a proxy that pays and a worker that is paid (docs/worker-pay.md): a worker's terms, signed by the key that
  * its attested keyset names; a channel that a proxy brings; what it signs for; and the mark that says who pays for a request.
  */
-import { type KeyObject, sign, verify } from 'node:crypto'
+import { createHmac, type KeyObject, sign, verify } from 'node:crypto'
 import { Address } from '@ton/core'
 import { z } from 'zod'
-import { fromBase64, fromBase64url, toBase64, toBase64url, utf8 } from '../lib/bytes.ts'
+import { equalBytes, fromBase64, fromBase64url, toBase64, toBase64url, utf8 } from '../lib/bytes.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import { ed25519PublicKey } from '../lib/ed25519.ts'
 import { maxNanoton, type Nanoton, nanoton } from '../lib/nanoton.ts'
@@ -44,6 +44,7 @@ const offerSchema = z.object({
   chain: z.int(),
   payee: address,
   payee_key: hex32,
+  mark_key: hex32,
   challenge_period: z.int().min(0),
   minimum_deposit: amount,
   credit: amount,
@@ -58,6 +59,8 @@ export interface PayOffer {
   readonly payee: Address
   /** Raw Ed25519: signs what is cashed. */
   readonly payeeKey: Buffer
+  /** Raw X25519: agrees on the secret that marks requests. */
+  readonly markKey: Buffer
   /** The least that a channel to it must have, seconds. */
   readonly challengePeriod: number
   readonly minimumDeposit: Nanoton
@@ -76,6 +79,7 @@ export function encodeOffer(offer: PayOffer, nonce: Uint8Array, receiptKey: { si
       chain: offer.chain,
       payee: offer.payee.toString(),
       payee_key: offer.payeeKey.toString('hex'),
+      mark_key: offer.markKey.toString('hex'),
       challenge_period: offer.challengePeriod,
       minimum_deposit: offer.minimumDeposit.toString(),
       credit: offer.credit.toString(),
@@ -99,6 +103,7 @@ export function decodeOffer(document: string, nonce: Uint8Array, receiptKey: Uin
     chain,
     payee,
     payeeKey: rest.payee_key,
+    markKey: rest.mark_key,
     challengePeriod: rest.challenge_period,
     minimumDeposit: rest.minimum_deposit,
     credit: rest.credit,
@@ -117,22 +122,47 @@ const termsSchema = z.object({
   open_until: z.int().min(0),
   salt: z.string().regex(/^(0|[1-9][0-9]{0,19})$/),
 })
-const channelSchema = z.object({ terms: termsSchema, payer_key: hex32 })
+const channelSchema = z.object({ terms: termsSchema, payer_key: hex32, mark_key: hex32, signature: hex64 })
 
 /** A channel as a proxy brings it. */
 export interface BroughtChannel {
   readonly terms: Terms
   readonly payerKey: Buffer
+  /** Raw X25519: the payer's part of the secret that marks requests. */
+  readonly markKey: Buffer
+  /** Of `payerKey` over `markKey`, for this channel. */
+  readonly signature: Buffer
 }
 
-export function encodeChannel({ terms, payerKey }: BroughtChannel): string {
-  return JSON.stringify({ terms: toWireTerms(terms), payer_key: payerKey.toString('hex') })
+export function encodeChannel({ terms, payerKey, markKey, signature }: BroughtChannel): string {
+  return JSON.stringify({
+    terms: toWireTerms(terms),
+    payer_key: payerKey.toString('hex'),
+    mark_key: markKey.toString('hex'),
+    signature: signature.toString('hex'),
+  })
+}
+
+/** Signs that requests for `channel` are marked by the secret of `markKey`. */
+export function signMarkKey(channel: Address, markKey: Uint8Array, payerKey: KeyObject): Buffer {
+  return sign(null, markKeySigned(channel, markKey), payerKey)
+}
+
+/** Throws {@link PayError} `bad-signature`. `payerKey` is raw. */
+export function verifyMarkKey(channel: Address, { markKey, payerKey, signature }: BroughtChannel): void {
+  if (!verify(null, markKeySigned(channel, markKey), ed25519PublicKey(payerKey), signature))
+    throw new PayError('bad-signature', 'the mark key is not signed by the key that pays')
+}
+
+// Longer than 32 bytes: it can never be the hash of a cell.
+function markKeySigned(channel: Address, markKey: Uint8Array): Buffer {
+  return Buffer.concat([utf8(`chrysalis pay mark key v1\n${channel.toRawString()}\n`), markKey])
 }
 
 /** Throws {@link PayError} `malformed`. */
 export function decodeChannel(document: string): BroughtChannel {
-  const { terms, payer_key: payerKey } = shape(channelSchema, document, 'the channel')
-  return { terms: fromWireTerms(terms), payerKey }
+  const { terms, payer_key: payerKey, mark_key: markKey, signature } = shape(channelSchema, document, 'the channel')
+  return { terms: fromWireTerms(terms), payerKey, markKey, signature }
 }
 
 /** Terms as JSON, for a file or a wire. */
@@ -214,37 +244,37 @@ export function decodeHeld(document: string): Held {
 /** The header of a sealed request that says which channel pays for it. */
 export const payHeader = 'x-chrysalis-pay'
 
-/** Signs with the payer's key that `channel` pays the worker for the request whose context hashes to `contextDigest`. */
-export function encodeMark(channel: Address, contextDigest: Uint8Array, payerKey: KeyObject): string {
-  return `${channel.toRawString()}.${toBase64url(sign(null, markSigned(channel, contextDigest), payerKey))}`
+/** Marks the request whose context hashes to `contextDigest` as paid for by `channel`, with the secret of that channel. */
+export function encodeMark(channel: string, contextDigest: Uint8Array, secret: KeyObject): string {
+  return `${channel}.${toBase64url(macOf(contextDigest, secret))}`
 }
 
 /** Who says that he pays. Nothing is verified yet. */
 export interface Mark {
-  readonly channel: Address
-  readonly signature: Buffer
+  /** Raw. */
+  readonly channel: string
+  readonly mac: Buffer
 }
 
 /** Throws {@link PayError} `malformed`. */
 export function decodeMark(text: string): Mark {
-  const [, channel, signature] = /^(0:[0-9a-f]{64})\.([A-Za-z0-9_-]{86})$/.exec(text) ?? []
-  if (channel === undefined || signature === undefined) throw new PayError('malformed', `${payHeader} is not in its form`)
+  const [, channel, mac] = /^(0:[0-9a-f]{64})\.([A-Za-z0-9_-]{43})$/.exec(text) ?? []
   try {
-    return { channel: Address.parseRaw(channel), signature: fromBase64url(signature, 64) }
-  } catch (cause) {
-    throw new PayError('malformed', `${payHeader} is not in its form`, { cause })
+    if (channel !== undefined && mac !== undefined) return { channel, mac: fromBase64url(mac, 32) }
+  } catch {
+    // Another spelling of the same bytes is no mark either.
   }
+  throw new PayError('malformed', `${payHeader} is not in its form`)
 }
 
-/** Throws {@link PayError} `bad-signature`. `payerKey` is raw. */
-export function verifyMark({ channel, signature }: Mark, contextDigest: Uint8Array, payerKey: Uint8Array): void {
-  if (!verify(null, markSigned(channel, contextDigest), ed25519PublicKey(payerKey), signature))
-    throw new PayError('bad-signature', 'the request is not marked by the key that pays for it')
+/** Throws {@link PayError} `bad-signature`. */
+export function verifyMark({ mac }: Mark, contextDigest: Uint8Array, secret: KeyObject): void {
+  if (!equalBytes(mac, macOf(contextDigest, secret)))
+    throw new PayError('bad-signature', 'the request is not marked with the secret of the channel that pays for it')
 }
 
-// Longer than 32 bytes: it can never be the hash of a cell.
-function markSigned(channel: Address, contextDigest: Uint8Array): Buffer {
-  return Buffer.concat([utf8(`chrysalis pay mark v1\n${channel.toRawString()}\n`), contextDigest])
+function macOf(contextDigest: Uint8Array, secret: KeyObject): Buffer {
+  return createHmac('sha256', secret).update(contextDigest).digest()
 }
 
 function base64(text: string): Buffer {

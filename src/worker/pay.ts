@@ -8,7 +8,7 @@ import { messageOf } from '../lib/coded-error.ts'
 import type { Logger } from '../lib/logger.ts'
 import { parseNanoton } from '../lib/nanoton.ts'
 import { createKey, type KeyPair, loadKey, readChannel, readSecretFile, Settler, Wallet } from '../payment-channel/index.ts'
-import { Cashier, EarningsBook, Payee } from '../payouts/index.ts'
+import { Cashier, EarningsBook, markKeyOf, Payee } from '../payouts/index.ts'
 import type { WorkerConfig } from '../worker-config.ts'
 
 export type PaymentsConfig = NonNullable<WorkerConfig['payments']>
@@ -37,6 +37,7 @@ export async function openWorkerPay(o: {
   const wallet = walletKey && new Wallet({ client, key: walletKey, globalId: chain, clock, intervalMs })
   const settler = wallet && new Settler({ client, wallet, chain, clock, intervalMs })
   const book = new EarningsBook(config.book, clock)
+  const markKey = markKeyOf(payeeKey.privateKey)
   const payee = new Payee({
     book,
     offer: {
@@ -44,11 +45,13 @@ export async function openWorkerPay(o: {
       chain,
       payee: config.payout === undefined ? wallet!.address : parsePayout(config.payout),
       payeeKey: payeeKey.publicKey,
+      markKey: markKey.publicKey,
       challengePeriod: config.challenge_period_seconds,
       minimumDeposit: parseNanoton(config.minimum_deposit),
       credit: parseNanoton(config.credit),
       floor: parseNanoton(config.floor),
     },
+    markKey: markKey.privateKey,
     readChannel: address => readChannel(client, address),
     clock,
   })

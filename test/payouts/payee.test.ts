@@ -2,8 +2,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { nanoton, zero } from '../../src/lib/nanoton.ts'
 import { channelAddress, signAuthorization } from '../../src/payment-channel/index.ts'
-import type { PayErrorCode } from '../../src/payouts/index.ts'
-import { decodeMark, encodeMark } from '../../src/payouts/wire.ts'
+import { markKeyOf, type PayErrorCode } from '../../src/payouts/index.ts'
+import { markSecret } from '../../src/payouts/mark-key.ts'
+import { decodeMark, encodeMark, signMarkKey } from '../../src/payouts/wire.ts'
 import { testAddress } from '../support/ton.ts'
 import { channelStatus } from './support.ts'
 import { chain, digest, offer, oneToken, payeeKey, payerKey, priceOf, rid, setUpPayee, start, ton } from './world.ts'
@@ -17,12 +18,14 @@ const terms = {
   salt: 1n,
 }
 const address = channelAddress(terms, payerKey.publicKey, payeeKey.publicKey)
-const brought = { terms, payerKey: payerKey.publicKey }
+const { publicKey: markKey, privateKey } = markKeyOf(payerKey.privateKey)
+const brought = { terms, payerKey: payerKey.publicKey, markKey, signature: signMarkKey(address, markKey, payerKey.privateKey) }
+const secret = markSecret(privateKey, offer.markKey, address.toRawString())
 const onChain = {
   ...{ terms, payerKey: payerKey.publicKey, payeeKey: payeeKey.publicKey },
   ...{ status: channelStatus.open, deposited: ton(1), settled: zero, closesAt: 0 },
 }
-const mark = encodeMark(address, digest, payerKey.privateKey)
+const mark = encodeMark(address.toRawString(), digest, secret)
 
 let world: ReturnType<typeof setUpPayee>
 beforeEach(() => {
@@ -53,14 +56,14 @@ const state = (id: string) => world.book.jobs(100).find(entry => entry.rid === i
 describe('a channel', () => {
   test('that is open and holds enough is taken, at the address its terms lead to', async () => {
     expect((await world.payee.bring(brought)).address.equals(address)).toBe(true)
-    expect(world.payee.admit(mark).channel.equals(address)).toBe(true)
+    expect(world.payee.admit(mark).channel).toBe(address.toRawString())
   })
 
   test.each<[string, PayErrorCode, () => Parameters<typeof world.payee.bring>[0]]>([
     ['that pays somebody else', 'not-offered', () => ({ ...brought, terms: { ...terms, payee: testAddress('other') } })],
     ['with a short challenge period', 'not-offered', () => ({ ...brought, terms: { ...terms, challengePeriod: 3_599 } })],
     ['whose payer key has small order', 'not-offered', () => ({ ...brought, payerKey: Buffer.alloc(32) })],
-    ['that the chain does not know', 'not-funded', () => ({ ...brought, terms: { ...terms, salt: 2n } })],
+    ['with a mark key that the payer has not signed', 'bad-signature', () => ({ ...brought, markKey: offer.markKey })],
   ])('%s is refused: %s', async (_, code, change) => {
     await expect(world.payee.bring(change())).rejects.toEqual(refused(code))
     expect(world.payee.channels()).toEqual([])
@@ -72,6 +75,11 @@ describe('a channel', () => {
   ])('%s is refused: %s', async (_, code, change) => {
     world.chain.change(address, change)
     await expect(world.payee.bring(brought)).rejects.toEqual(refused(code))
+  })
+
+  test('that the chain does not know is refused', async () => {
+    world.chain.channels.clear()
+    await expect(world.payee.bring(brought)).rejects.toEqual(refused('not-funded'))
   })
 
   test('is not taken while the chain cannot be asked', async () => {
@@ -97,7 +105,7 @@ describe('work', () => {
   test.each<[string, PayErrorCode, string | undefined]>([
     ['without a mark', 'uncovered', undefined],
     ['with a mark that is none', 'malformed', 'x'],
-    ['for a channel that was not brought', 'unknown-channel', encodeMark(testAddress('other'), digest, payerKey.privateKey)],
+    ['for a channel that was not brought', 'unknown-channel', encodeMark(testAddress('other').toRawString(), digest, secret)],
   ])('%s is refused: %s', (_, code, header) => {
     expect(() => world.payee.admit(header)).toThrow(refused(code))
   })

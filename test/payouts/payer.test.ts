@@ -1,9 +1,9 @@
 /** The proxy's side, against a real payee: a channel is opened, kept up, paid on and closed by itself, whatever comes between. */
 import { describe, expect, test } from 'vitest'
 import { nanoton } from '../../src/lib/nanoton.ts'
-import { EarningsBook, Payee, Payer } from '../../src/payouts/index.ts'
+import { Payer } from '../../src/payouts/index.ts'
 import { channelStatus, keyPairOf } from './support.ts'
-import { offer, rid, setUp, ton, work } from './world.ts'
+import { payeeKey, rid, setUp, ton, work } from './world.ts'
 
 type World = ReturnType<typeof setUp>
 const ready = async (changes?: Parameters<typeof setUp>[0]): Promise<World> => {
@@ -95,8 +95,7 @@ describe('a channel to a worker', () => {
     const world = await ready()
     const first = world.owings.channels()[0]!.address
     const other = keyPairOf(Buffer.alloc(32, 55))
-    const book = new EarningsBook(':memory:', world.clock)
-    world.payee = new Payee({ book, offer: { ...offer, payeeKey: other.publicKey }, readChannel: world.chain.read, clock: world.clock })
+    world.payee = world.anew(other)
     await world.clock.advance(31_000)
     expect(world.chain.channels.get(first)!.status).toBe(channelStatus.closing)
     expect(world.payer.isReady('worker-1')).toBe(false)
@@ -180,8 +179,7 @@ describe('a payment', () => {
     const world = await ready()
     for (let n = 1; n <= 3; n++) work(world, rid(n), 10n)
     await world.clock.advance(300)
-    const book = new EarningsBook(':memory:', world.clock)
-    world.payee = new Payee({ book, offer, readChannel: world.chain.read, clock: world.clock })
+    world.payee = world.anew(payeeKey)
     world.payer.hold('worker-1', nanoton(5n))!.end({ rid: rid(4), amount: nanoton(5n) })
     await world.clock.advance(31_000)
     expect(held(world)).toMatchObject({ ceiling: 35n })

@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ed25519RawPublicKey } from '../../src/lib/ed25519.ts'
 import { nanoton } from '../../src/lib/nanoton.ts'
-import type { PayErrorCode } from '../../src/payouts/index.ts'
+import { markKeyOf, type PayErrorCode } from '../../src/payouts/index.ts'
+import { markSecret } from '../../src/payouts/mark-key.ts'
 import {
   decodeChannel,
   decodeHeld,
@@ -16,10 +17,12 @@ import {
   encodeMark,
   encodeOffer,
   encodePayment,
+  signMarkKey,
   verifyMark,
+  verifyMarkKey,
 } from '../../src/payouts/wire.ts'
 import { testAddress } from '../support/ton.ts'
-import { digest, offer, payerKey, rid, ton } from './world.ts'
+import { digest, offer, payeeKey, payerKey, rid, ton } from './world.ts'
 
 const { privateKey } = generateKeyPairSync('ed25519')
 const publicKey = ed25519RawPublicKey(privateKey)
@@ -72,16 +75,40 @@ describe('an offer', () => {
 })
 
 describe('a mark', () => {
-  const channel = testAddress('channel')
-  const mark = encodeMark(channel, digest, payerKey.privateKey)
+  const channel = testAddress('channel').toRawString()
+  const [payer, payee] = [markKeyOf(payerKey.privateKey), markKeyOf(payeeKey.privateKey)]
+  const secret = markSecret(payer.privateKey, payee.publicKey, channel)
+  const mark = encodeMark(channel, digest, secret)
 
-  test('says which channel pays, for this request alone', () => {
+  test('says which channel pays, for this request alone, to the other end alone', () => {
     const read = decodeMark(mark)
-    expect(read.channel.equals(channel)).toBe(true)
-    expect(() => verifyMark(read, digest, payerKey.publicKey)).not.toThrow()
-    expect(() => verifyMark(read, Buffer.alloc(32), payerKey.publicKey)).toThrow(refused('bad-signature'))
-    expect(() => verifyMark(read, digest, publicKey)).toThrow(refused('bad-signature'))
-    expect(() => verifyMark({ ...read, channel: testAddress('other') }, digest, payerKey.publicKey)).toThrow(refused('bad-signature'))
+    expect(read.channel).toBe(channel)
+    const theirs = markSecret(payee.privateKey, payer.publicKey, channel)
+    expect(() => verifyMark(read, digest, theirs)).not.toThrow()
+    expect(() => verifyMark(read, Buffer.alloc(32), theirs)).toThrow(refused('bad-signature'))
+    const other = markSecret(payee.privateKey, payer.publicKey, testAddress('other').toRawString())
+    expect(() => verifyMark(read, digest, other)).toThrow(refused('bad-signature'))
+  })
+
+  test('is of a key that is the same after every start, and of no key that agrees on nothing', () => {
+    expect(markKeyOf(payerKey.privateKey).publicKey).toEqual(payer.publicKey)
+    expect(payer.publicKey).not.toEqual(payerKey.publicKey)
+    for (const low of [Buffer.alloc(32), Buffer.alloc(32).fill(1, 0, 1)])
+      expect(() => markSecret(payer.privateKey, low, channel)).toThrow(refused('malformed'))
+  })
+
+  test('is of a key that the payer has signed for this channel', () => {
+    const [one, other] = [testAddress('channel'), testAddress('other')]
+    const brought = {
+      payerKey: payerKey.publicKey,
+      markKey: payer.publicKey,
+      signature: signMarkKey(one, payer.publicKey, payerKey.privateKey),
+    }
+    const terms = { payer: one, payee: one, challengePeriod: 0, openUntil: 0, salt: 0n }
+    expect(() => verifyMarkKey(one, { terms, ...brought })).not.toThrow()
+    expect(() => verifyMarkKey(other, { terms, ...brought })).toThrow(refused('bad-signature'))
+    expect(() => verifyMarkKey(one, { terms, ...brought, markKey: payee.publicKey })).toThrow(refused('bad-signature'))
+    expect(() => verifyMarkKey(one, { terms, ...brought, payerKey: payeeKey.publicKey })).toThrow(refused('bad-signature'))
   })
 
   test.each([
@@ -90,6 +117,7 @@ describe('a mark', () => {
     ['capitals', mark.toUpperCase()],
     ['more', `${mark}A`],
     ['another workchain', mark.replace(/^0/, '1')],
+    ['another spelling of the same bytes', `${mark.slice(0, -1)}${String.fromCharCode(mark.charCodeAt(mark.length - 1) + 1)}`],
   ])('of %s is malformed', (_, text) => {
     expect(() => decodeMark(text)).toThrow(refused('malformed'))
   })
@@ -130,7 +158,9 @@ test('a channel is read as it was written', () => {
     openUntil: 1_790_000_000,
     salt: (1n << 64n) - 1n,
   }
-  const { terms: read, payerKey: key } = decodeChannel(encodeChannel({ terms, payerKey: payerKey.publicKey }))
+  const [markKey, signature] = [Buffer.alloc(32, 3), Buffer.alloc(64, 4)]
+  const { terms: read, payerKey: key, ...rest } = decodeChannel(encodeChannel({ terms, payerKey: payerKey.publicKey, markKey, signature }))
+  expect(rest).toEqual({ markKey, signature })
   expect({ ...read, payer: read.payer.toString(), payee: read.payee.toString(), key }).toEqual({
     ...terms,
     payer: terms.payer.toString(),

@@ -6,10 +6,10 @@ import { payRoutes } from '../../src/agent/pay-desk.ts'
 import { ed25519RawPublicKey } from '../../src/lib/ed25519.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { type Nanoton, nanoton } from '../../src/lib/nanoton.ts'
-import { EarningsBook, OwingsBook, Payee, Payer, type PayerOptions, type PayOffer } from '../../src/payouts/index.ts'
+import { EarningsBook, markKeyOf, OwingsBook, Payee, Payer, type PayerOptions, type PayOffer } from '../../src/payouts/index.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { testAddress } from '../support/ton.ts'
-import { type ChannelState, channelStatus, keyPairOf, parseChannelInit, type Transfer } from './support.ts'
+import { type ChannelState, channelStatus, type KeyPair, keyPairOf, parseChannelInit, type Transfer } from './support.ts'
 
 export const start = 1_790_000_000_000
 export const chain = -217
@@ -26,6 +26,7 @@ export const offer: PayOffer = {
   chain,
   payee: testAddress('payout'),
   payeeKey: payeeKey.publicKey,
+  markKey: markKeyOf(payeeKey.privateKey).publicKey,
   challengePeriod: 3_600,
   minimumDeposit: ton(0.5),
   credit: ton(0.05),
@@ -87,7 +88,8 @@ export function setUpPayee(changes: Partial<PayOffer> = {}) {
   const chainMap = new MapChain(clock)
   const book = new EarningsBook(':memory:', clock)
   onTestFinished(() => book.close())
-  const open = () => new Payee({ book, offer: { ...offer, ...changes }, readChannel: chainMap.read, clock })
+  const { privateKey: markKey } = markKeyOf(payeeKey.privateKey)
+  const open = () => new Payee({ book, offer: { ...offer, ...changes }, markKey, readChannel: chainMap.read, clock })
   return { clock, chain: chainMap, book, open, payee: open() }
 }
 
@@ -101,6 +103,18 @@ export function setUp(changes: { offer?: Partial<PayOffer>; payer?: Partial<Paye
     earnings,
     owings,
     payee: first,
+    /** A worker that lost its book, with this key. */
+    anew(key: KeyPair): Payee {
+      const { publicKey, privateKey: markKey } = markKeyOf(key.privateKey)
+      const book = new EarningsBook(':memory:', clock)
+      return new Payee({
+        book,
+        offer: { ...offer, payeeKey: key.publicKey, markKey: publicKey },
+        markKey,
+        readChannel: chainMap.read,
+        clock,
+      })
+    },
     hasLease: true,
     asked: [] as string[],
     intercept: undefined as ((method: string, path: string, body?: string) => { status: number; text: string } | undefined) | undefined,
