@@ -5,6 +5,7 @@ import { crlTarget } from './crl.ts'
 import { derTarget } from './der.ts'
 import { eventLogTarget } from './event-log.ts'
 import { evidenceTarget, keysetTarget } from './evidence.ts'
+import { foreignTarget } from './foreign.ts'
 import { gpuChainTarget, gpuEvidenceTarget, gpuReportTarget, nrasTarget, rimTarget } from './gpu.ts'
 import { jsonTarget } from './json.ts'
 import { pemChainTarget } from './pem-chain.ts'
@@ -23,6 +24,7 @@ export const targets: readonly FuzzTarget[] = [
   evidenceTarget,
   keysetTarget,
   eventLogTarget,
+  foreignTarget,
   gpuReportTarget,
   gpuChainTarget,
   gpuEvidenceTarget,
