@@ -147,6 +147,8 @@ export const proxySchema = z
       settle_threshold: amountSchema.default('500000000'),
       settle_at_shutdown: z.boolean().default(false),
       poll_seconds: positive.default(60),
+      /** The folder of claims that anybody can bring to the chain; `claims` in `data` where it is not named. */
+      claims: z.string().min(1).optional(),
       /** Workers that want pay get a channel each, out of the wallet. Without it such a worker takes no request. */
       workers: z
         .strictObject({

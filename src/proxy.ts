@@ -5,24 +5,22 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { Address } from '@ton/core'
-import { TonClient } from '@ton/ton'
-import { answerClientErrors, answerExpectations, createApi, createListener, hashApiKey, Inference, Metrics } from './api/index.ts'
+import { answerClientErrors, answerExpectations, createApi, createListener, Inference, Metrics } from './api/index.ts'
 import { ConfigError, loadConfig, type ProxyConfig, pathIn, proxySchema } from './config.ts'
 import { ConsoleAccess, createConsole } from './console/index.ts'
-import { type Ledger, openLedger } from './ledger/index.ts'
-import { type Clock, systemClock } from './lib/clock.ts'
+import { openLedger } from './ledger/index.ts'
+import { systemClock } from './lib/clock.ts'
 import { messageOf } from './lib/coded-error.ts'
-import { createLogger, type Logger } from './lib/logger.ts'
-import { parseNanoton } from './lib/nanoton.ts'
+import { createLogger } from './lib/logger.ts'
 import { reportReady, stopOnSignal } from './lifecycle.ts'
 import { SenderSessions } from './link/index.ts'
 import { PriceTable } from './metering/index.ts'
-import { createKey, type KeyPair, loadKey, readChannel, Settler, Wallet } from './payment-channel/index.ts'
+import { createKey, type KeyPair, loadKey } from './payment-channel/index.ts'
 import { consoleStatus } from './proxy/console-status.ts'
 import { openFleet } from './proxy/fleet.ts'
+import { openMoney } from './proxy/money.ts'
 import { openPayer } from './proxy/payer.ts'
-import { Desk, Settlement } from './settlement/index.ts'
+import { secret } from './proxy/secret.ts'
 
 /** How long a cancelled worker may take to end its answer, and how long any answer may take. */
 const cancelMs = 10_000
@@ -98,6 +96,7 @@ export async function runProxy(file: string): Promise<void> {
   origin = listening.url
   fleet.start()
   await money.settlement.start()
+  await money.claims.start()
   logger.info({ url: origin }, 'the proxy is listening')
   reportReady({ url: origin })
 
@@ -107,6 +106,7 @@ export async function runProxy(file: string): Promise<void> {
     await Promise.race([inference.drain(), new Promise(resolve => setTimeout(resolve, config.limits.drain_ms))])
     await listening.close()
     await money.settlement.stop()
+    await money.claims.stop()
     if (config.payments.settle_at_shutdown)
       await money.settlement
         .settleAll()
@@ -156,62 +156,6 @@ async function openKeys(config: ProxyConfig, at: Paths, firstStart: boolean): Pr
     payee: await open(config.payments.payee_key, 'payments.payee_key'),
     walletKey: await open(config.payments.wallet_key, 'payments.wallet_key'),
   }
-}
-
-interface MoneyOptions {
-  readonly config: ProxyConfig
-  readonly at: Paths
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly ledger: Ledger
-  readonly payee: KeyPair
-  readonly walletKey: KeyPair
-}
-
-/** Everything that talks to the chain. */
-function openMoney(o: MoneyOptions): { desk: Desk; settlement: Settlement; wallet: Wallet; client: TonClient } {
-  const { config, at, clock, logger, ledger, payee, walletKey } = o
-  const { chain, ...payments } = config.payments
-  const apiKey = chain.api_key_file === undefined ? undefined : secret(at(chain.api_key_file), 'payments.chain.api_key_file')
-  const client = new TonClient({ endpoint: chain.endpoint, timeout: 20_000, ...(apiKey ? { apiKey } : {}) })
-  const chainId = chain.global_id
-  const intervalMs = config.simulated ? 100 : 1_000
-  const wallet = new Wallet({ client, key: walletKey, globalId: chainId, clock, intervalMs })
-  const settler = new Settler({ client, wallet, chain: chainId, clock, intervalMs, timeoutMs: 60_000 })
-  const port = { readChannel: (address: string) => readChannel(client, Address.parse(address)), settle: settler.settle.bind(settler) }
-  const desk = new Desk({
-    ledger,
-    chain: port,
-    chainId,
-    payee: wallet.address,
-    payeeKey: payee.publicKey,
-    challengePeriodSeconds: payments.challenge_period_seconds,
-    openWithinSeconds: payments.open_within_seconds,
-    minimumDeposit: parseNanoton(payments.minimum_deposit),
-    clock,
-    hashApiKey,
-  })
-  const settlement = new Settlement({
-    ledger,
-    chain: port,
-    chainId,
-    payeeKey: payee.privateKey,
-    threshold: parseNanoton(payments.settle_threshold),
-    pollMs: payments.poll_seconds * 1000,
-    clock,
-    logger,
-  })
-  return { desk, settlement, wallet, client }
-}
-
-function secret(file: string, member: string): string {
-  try {
-    const text = readFileSync(file, 'utf8').trim()
-    if (text.length >= 16) return text
-  } catch (cause) {
-    throw new ConfigError('invalid', `${member}: cannot read ${file}: ${messageOf(cause)}`, { cause })
-  }
-  throw new ConfigError('invalid', `${member}: ${file} must hold at least 16 characters`)
 }
 
 /** Reads what `tls` names. Throws {@link ConfigError} for what is no certificate, no key, or not a pair. */

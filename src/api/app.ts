@@ -7,10 +7,10 @@ import type { Ledger } from '../ledger/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
 import { endpoints } from '../openai/index.ts'
-import { account } from './account.ts'
+import { account, accountEvidence, statement } from './account.ts'
 import { attestation, type EvidenceSource } from './attestation.ts'
 import { type BodyLimits, BodyReader } from './body-reader.ts'
-import { type ChannelDesk, createKey, proposeChannel } from './channels.ts'
+import { type ChannelDesk, channelCommand, createKey, deployChannel, proposeChannel } from './channels.ts'
 import type { ApiEnv } from './env.ts'
 import { ApiError, toApiError } from './errors.ts'
 import { type Health, healthz, metricsPage, readyz } from './health.ts'
@@ -52,7 +52,7 @@ export interface ApiOptions {
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
   const { clock, corsOrigins } = options
   const app = new Hono<ApiEnv>({ getPath: request => canonicalPath(getPath(request)) })
-  const key = bearerAuth(options.ledger)
+  const key = bearerAuth(options.ledger, clock)
   const small = bodyLimit({
     maxSize: 16 * 1024,
     onError: () => refuse(new ApiError('request_too_large', 'The body is larger than 16384 bytes.')),
@@ -87,10 +87,14 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   app.get('/v1/models/:id{.+}', key, model(options.models))
 
   app.get('/v1/account', key, account(options.ledger))
+  app.get('/v1/account/statement', key, statement(options.ledger))
+  app.get('/v1/account/evidence/:digest', key, accountEvidence(options.ledger))
   app.get('/v1/receipts/:rid', key, receipt(options.ledger))
   app.get('/v1/attestation', key, attestation(options.evidence))
   app.post('/v1/channels', small, proposeChannel(options.channels))
+  app.post('/v1/channels/deploy', small, deployChannel(options.channels))
   app.post('/v1/channels/keys', small, createKey(options.channels))
+  app.post('/v1/channels/command', small, channelCommand(options.channels))
 
   refuseOtherMethods(app)
   app.notFound(c => refuse(unknownUrl(c.req.method, c.req.path)))

@@ -77,6 +77,18 @@ function ledgerError(error: LedgerError): ApiError {
         'The payment channel does not cover the worst case of this request. Top up the channel, raise its ceiling, or lower max_tokens.',
         { cause: error },
       )
+    case 'key-spent':
+      return new ApiError(
+        'insufficient_quota',
+        'The limit `spend` of this API key does not cover the worst case of this request. Lower max_tokens, or ask its owner for another key.',
+        { cause: error },
+      )
+    case 'key-spent-today':
+      return new ApiError(
+        'insufficient_quota',
+        'The limit `per_day` of this API key does not cover the worst case of this request. Lower max_tokens, or come again after midnight UTC.',
+        { cause: error },
+      )
     case 'channel-not-open':
       return new ApiError('insufficient_quota', 'The payment channel of this key is not open. Open a new channel.', { cause: error })
     case 'already-used':
@@ -100,6 +112,10 @@ function settlementError(error: SettlementError): ApiError {
       return new ApiError('invalid_request', error.message, options)
     case 'not-funded':
       return new ApiError('insufficient_quota', error.message, options)
+    case 'not-found':
+      return new ApiError('not_found', error.message, options)
+    case 'busy':
+      return new ApiError('overloaded', error.message, { ...options, headers: { 'retry-after-ms': '60000' } })
     case 'chain-unavailable':
       return new ApiError('chain_unavailable', error.message, { ...options, headers: { 'retry-after-ms': '2000' } })
   }

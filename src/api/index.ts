@@ -1,5 +1,5 @@
 export { type ApiOptions, createApi } from './app.ts'
-export type { ChannelDesk, ChannelProposal, KeyRequest } from './channels.ts'
+export type { ChannelDesk, ChannelProposal } from './channels.ts'
 export { ApiError, toApiError } from './errors.ts'
 export { Inference, type InferenceOptions, type WorkerPort } from './inference.ts'
 export { answerClientErrors, answerExpectations, createListener } from './listener.ts'

@@ -8,6 +8,7 @@ import { Answer } from './answer.ts'
 import { type AnswerSink, type OutgoingHeaders, responseSink } from './answer-sink.ts'
 import type { BodyReader } from './body-reader.ts'
 import type { ApiEnv } from './env.ts'
+import { ApiError } from './errors.ts'
 import { fingerprint, onceName, parseIdempotencyKey } from './idempotency-key.ts'
 import type { Inference, InferenceRequest } from './inference.ts'
 import { bearerKey } from './middleware/bearer-auth.ts'
@@ -44,8 +45,9 @@ export function inferenceEndpoint(endpoint: Endpoint, options: InferenceEndpoint
       const facts = await requests.read(endpoint, contentType, body)
       const answer = new Answer(to, { form: facts.stream ? endpoint.streamsAs : 'whole', lastEvent: endpoint.lastEvent })
       const ids = { requestId: c.get('requestId'), clientRequestId: clientRequestId(c.req.header('x-client-request-id')) }
-      const channel = c.get('key').channel
-      const request = { ...ids, channel, endpoint, facts, contentType, body: body.bytes, once, ...limits(c, options, used) }
+      const { channel, hash: key, limits: bounds } = c.get('key')
+      refuseOtherModels(bounds?.models, facts.model)
+      const request = { ...ids, channel, key, endpoint, facts, contentType, body: body.bytes, once, ...limits(c, options, used) }
       await inference.run({ ...request, begun: () => body.release() }, answer)
     }
     try {
@@ -63,6 +65,14 @@ export function inferenceEndpoint(endpoint: Endpoint, options: InferenceEndpoint
     }
     return RESPONSE_ALREADY_SENT
   }
+}
+
+/** A key may be for some models only. */
+function refuseOtherModels(allowed: readonly string[] | undefined, model: string): void {
+  if (allowed !== undefined && !allowed.includes(model))
+    throw new ApiError('model_not_found', `This API key may not use this model. Its owner allows: ${allowed.join(', ')}.`, {
+      param: 'model',
+    })
 }
 
 /** Where a request meets the limits of its key: the worst case is taken before money is, and corrected to what the receipt counts. */

@@ -53,6 +53,8 @@ export interface InferenceRequest {
   /** What the caller calls it; for the log. */
   readonly clientRequestId?: string | undefined
   readonly channel: string
+  /** The hash of the API key, whose own limits count too. */
+  readonly key: string
   readonly endpoint: Endpoint
   readonly facts: Facts
   readonly contentType: string
@@ -127,6 +129,7 @@ export class Inference {
     const reservation = {
       rid,
       channel: request.channel,
+      key: request.key,
       amount: bound.cap,
       expiresAt: clock.now() + this.#options.limits.totalMs + 60_000,
     }

@@ -22,21 +22,23 @@ export interface Account {
   /** What was charged in all, and what running requests may still cost. */
   readonly spent: Nanoton
   readonly reserved: Nanoton
+  /** Closed by agreement: nothing is ever reserved again, whatever the chain shows. */
+  readonly stopped: boolean
 }
 
 export function emptyAccount(channel: string): Account {
-  return { channel, status: 0, deposited: zero, settled: zero, ceiling: zero, spent: zero, reserved: zero }
+  return { channel, status: 0, deposited: zero, settled: zero, ceiling: zero, spent: zero, reserved: zero, stopped: false }
 }
 
 /** What a new reservation may take: the smaller of ceiling and deposit, less what is spent and reserved; nothing unless the channel is open. */
 export function available(account: Account): Nanoton {
-  if (account.status !== 1) return zero
+  if (account.status !== 1 || account.stopped) return zero
   return subtractToZero(smaller(account.ceiling, account.deposited), add(account.spent, account.reserved))
 }
 
 /** Sets `amount` aside. Throws {@link LedgerError} `channel-not-open` or `insufficient-funds`. */
 export function reserve(account: Account, amount: Nanoton): Account {
-  if (account.status !== 1) throw new LedgerError('channel-not-open', 'the channel is not open')
+  if (account.status !== 1 || account.stopped) throw new LedgerError('channel-not-open', 'the channel is not open')
   if (amount > available(account))
     throw new LedgerError('insufficient-funds', `${amount} nanoTON do not fit into the ${available(account)} available`)
   return { ...account, reserved: add(account.reserved, amount) }
@@ -51,6 +53,11 @@ export function post(account: Account, amount: Nanoton, cost: Nanoton): Account 
 /** Frees a reservation whole. */
 export function release(account: Account, amount: Nanoton): Account {
   return { ...account, reserved: subtract(account.reserved, amount) }
+}
+
+/** Ends all reserving, for good. What is reserved runs to its end. */
+export function stop(account: Account): Account {
+  return { ...account, stopped: true }
 }
 
 /** Raises the ceiling; a lower one changes nothing, for the payer cannot take a signature back. */

@@ -3,6 +3,7 @@ import { CodedError } from '../lib/coded-error.ts'
 /**
  * - `insufficient-funds`: the reservation does not fit into what is available. **Top up**.
  * - `channel-not-open`: the channel is not open on the chain, or is being closed. **Open another**.
+ * - `key-spent`, `key-spent-today`: a limit of the API key does not cover the reservation. **Raise the limit**: a new key; or wait for midnight UTC.
  * - `unknown-channel`: no such channel here. **Fix the request**.
  * - `duplicate-rid`: this request id was used before. **Fix the request**: a new request needs a new id.
  * - `already-used`: what was to be charged once was charged, or is about to be. **Stop**: it is never charged again.
@@ -17,6 +18,8 @@ import { CodedError } from '../lib/coded-error.ts'
 export type LedgerErrorCode =
   | 'insufficient-funds'
   | 'channel-not-open'
+  | 'key-spent'
+  | 'key-spent-today'
   | 'unknown-channel'
   | 'duplicate-rid'
   | 'already-used'

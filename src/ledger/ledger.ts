@@ -6,8 +6,9 @@ import { LRUCache } from 'lru-cache'
 import { equalBytes, sha256 } from '../lib/bytes.ts'
 import type { Clock, Timer } from '../lib/clock.ts'
 import { type Nanoton, subtract } from '../lib/nanoton.ts'
-import { type Account, authorise, available, type ChannelStatus, emptyAccount, noteChain, post, release, reserve } from './account.ts'
+import { type Account, authorise, available, type ChannelStatus, emptyAccount, noteChain, post, release, reserve, stop } from './account.ts'
 import { LedgerError } from './errors.ts'
+import { type KeyRecord, type Keys, type KeyView, writeLimits } from './keys.ts'
 import { amount, bytes, emptyHead, type Head, type Rebuilt, rebuild } from './rebuild.ts'
 import {
   type AccountView,
@@ -16,9 +17,10 @@ import {
   type Claimable,
   type EvidenceRecord,
   isUsed,
-  type KeyRecord,
   type PostRecord,
+  type ReleaseRecord,
   type RequestRecord,
+  type StatementPage,
 } from './records.ts'
 import type { Write } from './schema.ts'
 import { entryHash } from './statement.ts'
@@ -35,6 +37,8 @@ export interface ReservationRequest {
   readonly amount: Nanoton
   /** When it is voided by itself, ms. */
   readonly expiresAt: number
+  /** The hash of the API key that asks, whose own limits it must fit too. */
+  readonly key?: string | undefined
 }
 
 interface Reservation {
@@ -42,6 +46,7 @@ interface Reservation {
   readonly amount: Nanoton
   readonly expiresAt: number
   readonly once: string | undefined
+  readonly key: string | undefined
 }
 
 interface Posted {
@@ -65,7 +70,11 @@ export interface LedgerOptions {
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const store = options.store ?? (await openSqlite(options.file))
   try {
-    const ledger = new Ledger(store, await rebuild(store, { recent: recentCount, posted: rememberedPosts }), options)
+    const ledger = new Ledger(
+      store,
+      await rebuild(store, { recent: recentCount, posted: rememberedPosts, now: options.clock.now() }),
+      options,
+    )
     await ledger.flushed()
     return ledger
   } catch (error) {
@@ -80,7 +89,9 @@ export class Ledger {
   readonly #clock: Clock
   readonly #accounts: Map<string, Account>
   readonly #authorisations: Map<string, AuthorisationRecord>
-  readonly #keys: Map<string, KeyRecord>
+  readonly #keys: Keys
+  readonly #releases: Map<string, ReleaseRecord>
+  readonly #payerKeys: Map<string, Uint8Array>
   /** Newest statement entry: decided, and known to be durable. */
   readonly #heads: Map<string, Head>
   readonly #durableHeads: Map<string, Head>
@@ -102,6 +113,8 @@ export class Ledger {
     this.#accounts = state.accounts
     this.#authorisations = state.authorisations
     this.#keys = state.keys
+    this.#releases = state.releases
+    this.#payerKeys = state.payerKeys
     this.#heads = new Map(state.heads)
     this.#durableHeads = new Map(state.heads)
     this.#recent = state.recent
@@ -120,7 +133,14 @@ export class Ledger {
   async openChannel(record: ChannelRecord): Promise<void> {
     if (this.#accounts.has(record.address)) return
     await this.#commit.write([['openChannel', record.address, record.terms, record.payerKey, record.payeeKeyId, this.#clock.now()]])
-    if (!this.#accounts.has(record.address)) this.#accounts.set(record.address, emptyAccount(record.address))
+    if (this.#accounts.has(record.address)) return
+    this.#accounts.set(record.address, emptyAccount(record.address))
+    this.#payerKeys.set(record.address, record.payerKey)
+  }
+
+  /** The raw key of a channel's payer; undefined for a channel that is not known. */
+  payerKey(address: string): Uint8Array | undefined {
+    return this.#payerKeys.get(address)
   }
 
   /** Every known channel and its state on the chain. */
@@ -150,12 +170,56 @@ export class Ledger {
   /** Records an API key. Durable when fulfilled. Throws `unknown-channel`. */
   async addKey(record: KeyRecord): Promise<void> {
     this.#account(record.channel)
-    await this.#commit.write([['addKey', record.hash, record.channel, record.label ?? null, record.createdAt]])
-    this.#keys.set(record.hash, record)
+    const { hash, channel, label = null, createdAt, limits } = record
+    await this.#commit.write([
+      ['addKey', hash, channel, label, createdAt],
+      ...(limits ? [['limitKey', hash, writeLimits(limits)] as const] : []),
+    ])
+    this.#keys.add(record)
   }
 
   findKey(hash: string): KeyRecord | undefined {
-    return this.#keys.get(hash)
+    return this.#keys.find(hash)
+  }
+
+  /** The keys of a channel, oldest first, with what each has spent. */
+  keysOf(channel: string): KeyView[] {
+    return this.#keys.of(channel)
+  }
+
+  /** Ends the key of `channel` that is called `id`: at once, and durably when fulfilled. Undefined where there is none; one that has ended keeps its time. */
+  async revokeKey(channel: string, id: string): Promise<KeyRecord | undefined> {
+    const named = this.#keys.named(channel, id)
+    if (!named) return undefined
+    const ended = this.#keys.revoke(named.hash, this.#clock.now())!
+    await this.#commit.write([['revokeKey', ended.hash, ended.revokedAt!]])
+    return ended
+  }
+
+  /** Ends all reserving on a channel: at once, and durably when fulfilled. What is reserved runs to its end. Throws `unknown-channel`. */
+  async stop(channel: string): Promise<void> {
+    this.#accounts.set(channel, stop(this.#account(channel)))
+    await this.#commit.write([['stop', channel, this.#clock.now()]])
+  }
+
+  /** How many reservations a channel has. */
+  runningOn(channel: string): number {
+    return this.#reservations.values().reduce((count, reservation) => count + (reservation.channel === channel ? 1 : 0), 0)
+  }
+
+  /** The leave to close that was given for a channel. */
+  releaseOf(channel: string): ReleaseRecord | undefined {
+    return this.#releases.get(channel)
+  }
+
+  /** Keeps a leave to close before it is given, and returns the one that counts: the first. Throws `channel-not-open` for a channel that was not stopped. */
+  async noteRelease(channel: string, record: ReleaseRecord): Promise<ReleaseRecord> {
+    const given = this.#releases.get(channel)
+    if (given) return given
+    if (!this.#account(channel).stopped) throw new LedgerError('channel-not-open', 'a channel is released only after it was stopped')
+    this.#releases.set(channel, record)
+    await this.#commit.write([['release', channel, record.minSettled, record.signature, this.#clock.now()]])
+    return record
   }
 
   /**
@@ -187,8 +251,10 @@ export class Ledger {
     const { rid, channel, expiresAt } = request
     if (!this.healthy) throw new LedgerError('unavailable', 'the ledger cannot write')
     if (this.#reservations.has(rid) || this.#posted.has(rid)) throw new LedgerError('duplicate-rid', 'this request id was used before')
-    this.#accounts.set(channel, reserve(this.#account(channel), request.amount))
-    this.#reservations.set(rid, { channel, amount: request.amount, expiresAt, once })
+    const account = reserve(this.#account(channel), request.amount)
+    if (request.key !== undefined) this.#keys.reserve(request.key, request.amount, this.#clock.now())
+    this.#accounts.set(channel, account)
+    this.#reservations.set(rid, { channel, amount: request.amount, expiresAt, once, key: request.key })
     this.#write([this.#transfer(rid, 'reserve', channel, request.amount)])
   }
 
@@ -216,7 +282,7 @@ export class Ledger {
     }
     const reservation = this.#reservations.get(rid)
     if (!reservation) throw new LedgerError('no-reservation', 'nothing is reserved for this request')
-    const { channel, once } = reservation
+    const { channel, once, key } = reservation
     const account = post(this.#account(channel), reservation.amount, cost)
     const head = this.#nextHead(channel, { rid, receiptHash, cost, spent: account.spent })
     this.#accounts.set(channel, account)
@@ -224,6 +290,7 @@ export class Ledger {
     this.#reservations.delete(rid)
 
     const at = this.#clock.now()
+    if (key !== undefined) this.#keys.post(key, reservation.amount, cost, at)
     const { model, worker, evidence, usage, finish } = record
     this.#undurable.set(rid, { receipt, cost, channel })
     this.#recent = [{ rid, channel, cost, model, worker, evidence, usage, finish, at }, ...this.#recent.slice(0, recentCount - 1)]
@@ -232,7 +299,7 @@ export class Ledger {
       this.#transfer(rid, 'post', channel, cost),
       this.#transfer(rid, 'void', channel, subtract(reservation.amount, cost)),
       head.write,
-      ['receipt', rid, channel, receipt, cost, model, worker, evidence, JSON.stringify(usage), finish, at],
+      ['receipt', rid, channel, receipt, cost, model, worker, evidence, JSON.stringify(usage), finish, at, key ?? null],
       ...(used ? [['once', once, rid, at] as const] : []),
     ])
     // What was not used is free at once, and may be another request's when this is durable; what was used, once the store knows it.
@@ -270,6 +337,7 @@ export class Ledger {
     if (!reservation) return
     this.#reservations.delete(rid)
     if (reservation.once !== undefined) this.#once.delete(reservation.once)
+    if (reservation.key !== undefined) this.#keys.release(reservation.key, reservation.amount)
     this.#accounts.set(reservation.channel, release(this.#account(reservation.channel), reservation.amount))
     this.#write([this.#transfer(rid, 'void', reservation.channel, reservation.amount)])
   }
@@ -284,8 +352,8 @@ export class Ledger {
   account(address: string): AccountView | undefined {
     const account = this.#accounts.get(address)
     if (!account) return undefined
-    const { channel, status, deposited, settled, spent, reserved, ceiling } = account
-    return { channel, status, deposited, authorised: ceiling, settled, spent, reserved, available: available(account) }
+    const { channel, status, stopped, deposited, settled, spent, reserved, ceiling } = account
+    return { channel, status, stopped, deposited, authorised: ceiling, settled, spent, reserved, available: available(account) }
   }
 
   /** The worker-signed bytes a charge rests on; undefined where there is no such charge. */
@@ -294,6 +362,31 @@ export class Ledger {
     if (fresh) return fresh
     const [row] = await this.#store.query('receipt', rid)
     return row && { receipt: Buffer.from(bytes(row.payload)), cost: amount(row.cost), channel: String(row.channel) }
+  }
+
+  /** Up to `count` durable entries of a channel's statement after entry `after`, with what each rests on. */
+  async statement(channel: string, after: number, count: number): Promise<StatementPage> {
+    // The head first: what is appended while the page is read is not on it, and neither is its hash.
+    const { seq: last, hash: root, spent } = this.#durableHeads.get(channel) ?? emptyHead
+    const rows = await this.#store.query('page', channel, after, count)
+    const entries = rows.map(row => ({
+      ...{
+        seq: Number(row.seq),
+        rid: String(row.rid),
+        receiptHash: bytes(row.receipt_hash),
+        cost: amount(row.cost),
+        spent: amount(row.spent),
+      },
+      ...{ prev: bytes(row.prev), hash: bytes(row.hash), at: Number(row.at), receipt: bytes(row.payload) },
+      ...{ model: String(row.model), worker: String(row.worker), evidence: String(row.evidence) },
+    }))
+    return { entries: entries.filter(({ seq }) => seq <= last), root, spent }
+  }
+
+  /** What a receipt of `channel` was signed under; undefined where no such evidence has served it. */
+  async evidence(digest: string, channel: string): Promise<EvidenceRecord | undefined> {
+    const [row] = await this.#store.query('evidence', digest, channel)
+    return row && { digest, keyset: bytes(row.keyset), quote: bytes(row.quote), at: Number(row.at) }
   }
 
   /** The last charged requests, newest first. */

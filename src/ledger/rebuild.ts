@@ -1,9 +1,10 @@
 /** Building the state again from what is stored, and refusing a store that contradicts itself. */
 import { equalBytes } from '../lib/bytes.ts'
 import { larger, type Nanoton, nanoton, zero } from '../lib/nanoton.ts'
-import { type Account, authorise, type ChannelStatus, emptyAccount, noteChain } from './account.ts'
+import { type Account, authorise, type ChannelStatus, emptyAccount, noteChain, stop } from './account.ts'
 import { LedgerError } from './errors.ts'
-import type { AuthorisationRecord, KeyRecord, RequestRecord } from './records.ts'
+import { dayOf, type KeyRecord, Keys, readLimits } from './keys.ts'
+import type { AuthorisationRecord, ReleaseRecord, RequestRecord } from './records.ts'
 import type { Row, Value } from './schema.ts'
 import { emptyRoot, entryHash } from './statement.ts'
 import type { Store } from './store.ts'
@@ -34,9 +35,11 @@ export interface EarlierPost {
 
 export interface Rebuilt {
   readonly accounts: Map<string, Account>
+  readonly payerKeys: Map<string, Uint8Array>
   readonly heads: Map<string, Head>
   readonly authorisations: Map<string, AuthorisationRecord>
-  readonly keys: Map<string, KeyRecord>
+  readonly keys: Keys
+  readonly releases: Map<string, ReleaseRecord>
   readonly recent: RequestRecord[]
   /** The newest posts, oldest first: their ids are used for good. */
   readonly posted: EarlierPost[]
@@ -45,10 +48,14 @@ export interface Rebuilt {
 }
 
 /** Reads the store. Throws {@link LedgerError} `corrupt` where transfers, statement and balances disagree. */
-export async function rebuild(store: Store, keep: { recent: number; posted: number }): Promise<Rebuilt> {
+export async function rebuild(store: Store, keep: { recent: number; posted: number; now: number }): Promise<Rebuilt> {
   const heads = await readStatement(store)
   const accounts = new Map<string, Account>()
-  for (const row of await store.query('channels')) accounts.set(text(row.address), emptyAccount(text(row.address)))
+  const payerKeys = new Map<string, Uint8Array>()
+  for (const row of await store.query('channels')) {
+    accounts.set(text(row.address), emptyAccount(text(row.address)))
+    payerKeys.set(text(row.address), bytes(row.payer_key))
+  }
   const dead = await readDead(store)
   await checkBalances(store, heads, dead)
   await checkReceipts(store)
@@ -72,11 +79,14 @@ export async function rebuild(store: Store, keep: { recent: number; posted: numb
       ...account,
       spent: larger(amount(row.amount), account.spent),
     }))
+  for (const row of await store.query('stopped')) update(accounts, text(row.channel), stop)
   return {
     accounts,
+    payerKeys,
     heads,
     authorisations,
-    keys: await readKeys(store),
+    keys: await readKeys(store, keep.now),
+    releases: await readReleases(store),
     recent: await readRecent(store, keep.recent),
     posted: await readPosted(store, keep.posted),
     dead,
@@ -139,19 +149,25 @@ async function checkReceipts(store: Store): Promise<void> {
   if (bad) throw corrupt(`the receipt of entry ${bad.seq} of ${bad.channel} is missing or was changed`)
 }
 
-async function readKeys(store: Store): Promise<Map<string, KeyRecord>> {
-  const rows = await store.query('keys')
-  return new Map(
-    rows.map(row => [
-      text(row.hash),
-      {
-        hash: text(row.hash),
-        channel: text(row.channel),
-        createdAt: Number(row.created_at),
-        ...(row.label === null ? {} : { label: text(row.label) }),
-      },
-    ]),
+async function readKeys(store: Store, now: number): Promise<Keys> {
+  const records = (await store.query('keys')).map(
+    (row): KeyRecord => ({
+      hash: text(row.hash),
+      channel: text(row.channel),
+      createdAt: Number(row.created_at),
+      ...(row.label === null ? {} : { label: text(row.label) }),
+      ...(row.limits === null ? {} : { limits: readLimits(text(row.limits)) }),
+      ...(row.revoked_at === null ? {} : { revokedAt: Number(row.revoked_at) }),
+    }),
   )
+  const day = dayOf(now)
+  const since = async (at: number) => new Map((await store.query('keySpending', at)).map(row => [text(row.key_hash), amount(row.spent)]))
+  return new Keys(records, { spent: await since(0), spentToday: await since(day * 86_400_000), day })
+}
+
+async function readReleases(store: Store): Promise<Map<string, ReleaseRecord>> {
+  const rows = await store.query('releases')
+  return new Map(rows.map(row => [text(row.channel), { minSettled: amount(row.min_settled), signature: bytes(row.signature) }]))
 }
 
 async function readRecent(store: Store, count: number): Promise<RequestRecord[]> {

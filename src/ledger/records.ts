@@ -1,5 +1,6 @@
 import type { Nanoton } from '../lib/nanoton.ts'
 import type { ChannelStatus } from './account.ts'
+import type { StatementEntry } from './statement.ts'
 
 /** A channel as it was accepted. */
 export interface ChannelRecord {
@@ -9,15 +10,6 @@ export interface ChannelRecord {
   /** Raw Ed25519 keys: 32 bytes, and the payee's in hex. */
   readonly payerKey: Uint8Array
   readonly payeeKeyId: string
-}
-
-/** An API key: only its hash is kept. */
-export interface KeyRecord {
-  /** SHA-256 of the key, lowercase hex. */
-  readonly hash: string
-  readonly channel: string
-  readonly label?: string
-  readonly createdAt: number
 }
 
 /** The payer's highest signed ceiling. */
@@ -63,6 +55,30 @@ export interface RequestRecord extends Omit<PostRecord, 'receipt'> {
   readonly at: number
 }
 
+/** The payee's leave to close, kept so that it is given once. */
+export interface ReleaseRecord {
+  readonly minSettled: Nanoton
+  readonly signature: Uint8Array
+}
+
+/** An entry of a statement with what it rests on. */
+export interface StatementRecord extends StatementEntry {
+  readonly hash: Uint8Array
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly receipt: Uint8Array
+  readonly model: string
+  readonly worker: string
+  readonly evidence: string
+}
+
+/** So much of a statement, and its newest durable entry: where the last one shown is not that, there is more. */
+export interface StatementPage {
+  readonly entries: readonly StatementRecord[]
+  readonly root: Uint8Array
+  readonly spent: Nanoton
+}
+
 export interface EvidenceRecord {
   readonly digest: string
   readonly keyset: Uint8Array
@@ -74,6 +90,8 @@ export interface EvidenceRecord {
 export interface AccountView {
   readonly channel: string
   readonly status: ChannelStatus
+  /** Closed by agreement: nothing is ever reserved on it again. */
+  readonly stopped: boolean
   readonly deposited: Nanoton
   readonly authorised: Nanoton
   readonly settled: Nanoton

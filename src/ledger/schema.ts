@@ -21,6 +21,14 @@ export const migrations: readonly string[] = [
   `,
   // What a caller named with an idempotency key and was charged for: a digest of that name, never the name.
   'CREATE TABLE once (digest TEXT PRIMARY KEY, rid TEXT NOT NULL, at BIGINT NOT NULL)',
+  // Keys with limits that can be revoked, and channels that were closed by agreement: stopped for good, then released.
+  `
+  ALTER TABLE receipt ADD COLUMN key_hash TEXT;
+  CREATE TABLE key_limits (hash TEXT PRIMARY KEY, limits TEXT NOT NULL);
+  CREATE TABLE key_revoked (hash TEXT PRIMARY KEY, at BIGINT NOT NULL);
+  CREATE TABLE stopped (channel TEXT PRIMARY KEY, at BIGINT NOT NULL);
+  CREATE TABLE release (channel TEXT PRIMARY KEY, min_settled BIGINT NOT NULL, signature BLOB NOT NULL, at BIGINT NOT NULL);
+  `,
 ]
 
 /** The writes, by name, with their parameters in order. */
@@ -30,11 +38,15 @@ export const statements = {
   noteChain:
     'INSERT INTO chain_view (address, status, deposited, settled) VALUES (?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET status = excluded.status, deposited = excluded.deposited, settled = excluded.settled',
   authorise: 'INSERT INTO authorisation (channel, ceiling, signature, at) VALUES (?, ?, ?, ?) ON CONFLICT (channel, ceiling) DO NOTHING',
+  limitKey: 'INSERT INTO key_limits (hash, limits) VALUES (?, ?)',
+  revokeKey: 'INSERT INTO key_revoked (hash, at) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING',
+  stop: 'INSERT INTO stopped (channel, at) VALUES (?, ?) ON CONFLICT (channel) DO NOTHING',
+  release: 'INSERT INTO release (channel, min_settled, signature, at) VALUES (?, ?, ?, ?) ON CONFLICT (channel) DO NOTHING',
   addKey: 'INSERT INTO api_key (hash, channel, label, created_at) VALUES (?, ?, ?, ?)',
   transfer: 'INSERT INTO transfer (seq, rid, kind, channel, debit, credit, amount, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   entry: 'INSERT INTO statement (channel, seq, rid, receipt_hash, cost, spent, prev, hash, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   receipt:
-    'INSERT INTO receipt (rid, channel, payload, cost, model, worker, evidence, usage, finish, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO receipt (rid, channel, payload, cost, model, worker, evidence, usage, finish, at, key_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   evidence: 'INSERT INTO evidence (digest, keyset, quote, at) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING',
   claim: 'INSERT INTO claim (channel, amount, root, signature, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (channel, amount) DO NOTHING',
   once: 'INSERT INTO once (digest, rid, at) VALUES (?, ?, ?)',
@@ -45,7 +57,11 @@ export const queries = {
   channels: 'SELECT address, terms, payer_key, payee_key_id, opened_at FROM channel ORDER BY opened_at, address',
   chainViews: 'SELECT address, status, deposited, settled FROM chain_view',
   authorisations: 'SELECT channel, ceiling, signature FROM authorisation ORDER BY channel, ceiling',
-  keys: 'SELECT hash, channel, label, created_at FROM api_key',
+  keys: 'SELECT k.hash, k.channel, k.label, k.created_at, l.limits, r.at AS revoked_at FROM api_key k LEFT JOIN key_limits l ON l.hash = k.hash LEFT JOIN key_revoked r ON r.hash = k.hash',
+  keySpending: 'SELECT key_hash, SUM(cost) AS spent FROM receipt WHERE key_hash IS NOT NULL AND at >= ? GROUP BY key_hash',
+  stopped: 'SELECT channel FROM stopped',
+  releases: 'SELECT channel, min_settled, signature FROM release',
+  page: 'SELECT s.seq, s.rid, s.receipt_hash, s.cost, s.spent, s.prev, s.hash, s.at, r.payload, r.model, r.worker, r.evidence FROM statement s JOIN receipt r ON r.rid = s.rid WHERE s.channel = ? AND s.seq > ? ORDER BY s.seq LIMIT ?',
   claims: 'SELECT channel, amount, root, signature FROM claim ORDER BY channel, amount',
   statement: 'SELECT channel, seq, rid, receipt_hash, cost, spent, prev, hash FROM statement ORDER BY channel, seq',
   posted: 'SELECT rid, channel, cost, receipt_hash FROM statement ORDER BY at DESC, seq DESC LIMIT ?',
@@ -56,7 +72,8 @@ export const queries = {
   lastTransfer: 'SELECT COALESCE(MAX(seq), 0) AS seq FROM transfer',
   recent: 'SELECT rid, channel, cost, model, worker, evidence, usage, finish, at FROM receipt ORDER BY at DESC, rid LIMIT ?',
   receipt: 'SELECT payload, cost, channel FROM receipt WHERE rid = ?',
-  evidence: 'SELECT keyset, quote, at FROM evidence WHERE digest = ?',
+  evidence:
+    'SELECT e.keyset, e.quote, e.at FROM evidence e WHERE e.digest = ? AND EXISTS (SELECT 1 FROM receipt r WHERE r.channel = ? AND r.evidence = e.digest)',
   once: 'SELECT rid FROM once WHERE digest = ?',
 } as const
 

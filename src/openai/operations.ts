@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { Endpoint, MediaType } from './endpoint.ts'
 import { endpoints } from './endpoints.ts'
 import type { ErrorCode } from './error-codes.ts'
-import { channelRequest, evidenceQuery, keyRequest } from './own-requests.ts'
+import { channelRequest, commandRequest, deployRequest, evidenceQuery, keyRequest, statementQuery } from './own-requests.ts'
 
 export type Tag = 'Inference' | 'Models' | 'Account' | 'Evidence' | 'Channels' | 'Operation' | 'Reference'
 
@@ -68,6 +68,14 @@ const own: readonly Operation[] = [
   free('GET', '/v1/account', 'getAccount', 'Account', 'The payment channel of the key: what was paid in, spent and settled.', {
     errors: ['not_found'],
   }),
+  free('GET', '/v1/account/statement', 'getStatement', 'Account', 'What was charged, entry by entry, each on a worker-signed receipt.', {
+    query: statementQuery,
+    errors: ['invalid_request'],
+  }),
+  free('GET', '/v1/account/evidence/{digest}', 'getAccountEvidence', 'Account', 'The keyset and quote that a receipt was signed under.', {
+    parameters: { digest: 'As an entry of the statement names it.' },
+    errors: ['not_found'],
+  }),
   free('GET', '/v1/receipts/{rid}', 'getReceipt', 'Account', 'The worker-signed receipt behind a charge.', {
     parameters: { rid: 'As `x-chrysalis-receipt` names it.' },
     errors: ['not_found'],
@@ -80,6 +88,16 @@ const own: readonly Operation[] = [
     keyed: false,
     body: { takes: 'application/json', schema: channelRequest },
     errors: ['invalid_request', 'request_too_large'],
+  }),
+  free('POST', '/v1/channels/deploy', 'deployChannel', 'Channels', 'Opens an address that was paid to, once there is enough.', {
+    keyed: false,
+    body: { takes: 'application/json', schema: deployRequest },
+    errors: ['invalid_request', 'request_too_large', 'chain_unavailable', 'overloaded'],
+  }),
+  free('POST', '/v1/channels/command', 'commandChannel', 'Channels', 'Keys, revocation and closing, signed by the payer.', {
+    keyed: false,
+    body: { takes: 'application/json', schema: commandRequest },
+    errors: ['invalid_request', 'not_found', 'request_too_large'],
   }),
   free('POST', '/v1/channels/keys', 'createKey', 'Channels', 'A new API key, for a signed ceiling on a channel that is paid in.', {
     keyed: false,

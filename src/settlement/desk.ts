@@ -18,12 +18,13 @@ import {
   type Terms,
   verifyAuthorization,
 } from '../payment-channel/index.ts'
+import { newApiKey, toKeyLimits, type WireLimits } from './api-keys.ts'
 import { SettlementError } from './errors.ts'
-import type { ChainPort } from './ports.ts'
+import type { OpeningPort } from './ports.ts'
 
 export interface DeskOptions {
   readonly ledger: Ledger
-  readonly chain: ChainPort
+  readonly chain: OpeningPort
   /** The chain's global id. */
   readonly chainId: number
   /** Where settled amounts go, and the raw public key that claims are signed with. */
@@ -35,6 +36,8 @@ export interface DeskOptions {
   readonly clock: Clock
   /** Digest under which an API key is stored. */
   readonly hashApiKey: (key: string) => string
+  /** Opening a channel costs this proxy 0.01 TON and a fee: so many in an hour at most. */
+  readonly opensPerHour: number
 }
 
 /** Terms as they travel in JSON. */
@@ -55,8 +58,21 @@ export interface Proposal {
   readonly minimum_deposit: string
 }
 
+/** How far the opening of a channel is. */
+export interface Opening {
+  readonly channel: string
+  readonly status: 'waiting' | 'deploying' | 'open'
+  readonly balance: string
+  readonly minimum_deposit: string
+}
+
+const hourMs = 3_600_000
+
 export class Desk {
   readonly #options: DeskOptions
+  /** Channels that are being opened now, and when any was opened lately. */
+  readonly #opening = new Map<string, Promise<void>>()
+  #opened: number[] = []
 
   constructor(options: DeskOptions) {
     this.#options = options
@@ -84,6 +100,55 @@ export class Desk {
   }
 
   /**
+   * Opens the channel that these terms lead to, once its address holds the minimum deposit: with 0.01 TON of this proxy's, which the contract keeps
+   * back and the payer gets in the end. Nothing is sent twice while one opening is under way. Throws {@link SettlementError}.
+   */
+  async deploy(request: { terms: WireTerms; payer_key: string }): Promise<Opening> {
+    const { chain, clock, minimumDeposit, payeeKey } = this.#options
+    const terms = this.#acceptTerms(request.terms)
+    const payerKey = parsePayerKey(request.payer_key)
+    const address = derive(terms, payerKey, payeeKey)
+    const channel = address.toString()
+    const { balance, state } = await this.#ask(() => chain.readAccount(channel))
+    const answer = (status: Opening['status']): Opening => ({
+      ...{ channel, status, balance: balance.toString(), minimum_deposit: minimumDeposit.toString() },
+    })
+    if (state?.status === channelStatus.open) return answer('open')
+    if (state) throw new SettlementError('bad-request', 'this channel was closed: ask for other terms', { param: 'terms' })
+    if (this.#opening.has(channel)) return answer('deploying')
+    if (clock.now() / 1000 > terms.openUntil)
+      throw new SettlementError('bad-request', 'the time to open this channel is over: coins on it come back by a finish_close', {
+        param: 'terms',
+      })
+    if (balance < minimumDeposit) return answer('waiting')
+    this.#countOpening()
+    const opening = this.#ask(() => chain.open({ terms, payerKey, payeeKey }))
+    this.#opening.set(channel, opening)
+    // What the wallet could not send now is tried again when the payer asks again.
+    void opening.catch(() => {}).then(() => this.#opening.delete(channel))
+    return answer('deploying')
+  }
+
+  #countOpening(): void {
+    const { clock, opensPerHour } = this.#options
+    this.#opened = this.#opened.filter(at => at > clock.now() - hourMs)
+    if (this.#opened.length >= opensPerHour)
+      throw new SettlementError(
+        'busy',
+        'too many channels were opened in the last hour: come again, or open it from a wallet that can bring code',
+      )
+    this.#opened.push(clock.now())
+  }
+
+  async #ask<Result>(question: () => Promise<Result>): Promise<Result> {
+    try {
+      return await question()
+    } catch (cause) {
+      throw new SettlementError('chain-unavailable', 'the chain cannot be asked about this channel now', { cause })
+    }
+  }
+
+  /**
    * A new API key on the channel these terms lead to, for a ceiling above all that were signed before. Channel, authorization
    * and key are durable when it returns. Throws {@link SettlementError}.
    */
@@ -92,8 +157,9 @@ export class Desk {
     payer_key: string
     ceiling: string
     signature: string
-  }): Promise<{ api_key: string; channel: string }> {
-    const { ledger, chainId, payeeKey, hashApiKey, clock } = this.#options
+    limits?: WireLimits | undefined
+  }): Promise<{ api_key: string; key_id: string; channel: string }> {
+    const { ledger, chainId, payeeKey } = this.#options
     const terms = this.#acceptTerms(request.terms)
     const payerKey = parsePayerKey(request.payer_key)
     const address = derive(terms, payerKey, payeeKey)
@@ -108,9 +174,7 @@ export class Desk {
     await ledger.openChannel({ address: channel, terms: JSON.stringify(request.terms), payerKey: Buffer.from(payerKey), payeeKeyId })
     ledger.noteChain(channel, { status: state.status, deposited: state.deposited, settled: state.settled })
     await ledger.authorise(channel, { ceiling, signature })
-    const key = `sk-chrysalis-${randomBytes(32).toString('base64url')}`
-    await ledger.addKey({ hash: hashApiKey(key), channel, createdAt: clock.now() })
-    return { api_key: key, channel }
+    return newApiKey(this.#options, channel, toKeyLimits(request.limits))
   }
 
   /** Only terms that this proxy would have proposed itself. */
@@ -144,6 +208,8 @@ export class Desk {
   /** Every settlement publishes an authorization, and the terms beside it: one that is not newer than all known may come from anybody. */
   #refuseOld(channel: string, ceiling: Nanoton): void {
     const known = this.#options.ledger.account(channel)
+    if (known?.stopped)
+      throw new SettlementError('bad-request', 'the channel was stopped for good by its payer: open another', { param: 'terms' })
     if (known && ceiling <= known.authorised)
       throw new SettlementError('bad-request', `the ceiling must be above ${known.authorised} nanoTON, which were signed for already`, {
         param: 'ceiling',
@@ -152,12 +218,7 @@ export class Desk {
 
   async #readFunded(channel: string): Promise<ChannelState> {
     const { ledger, chain, minimumDeposit } = this.#options
-    let state: ChannelState | undefined
-    try {
-      state = await chain.readChannel(channel)
-    } catch (cause) {
-      throw new SettlementError('chain-unavailable', 'the chain cannot be asked about this channel now', { cause })
-    }
+    const { state } = await this.#ask(() => chain.readAccount(channel))
     if (state?.status !== channelStatus.open) throw new SettlementError('not-funded', 'the channel is not open on the chain')
     if (state.deposited < minimumDeposit)
       throw new SettlementError('not-funded', `the channel holds less than the minimum of ${minimumDeposit} nanoTON`)

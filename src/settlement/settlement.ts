@@ -17,8 +17,10 @@ import type { ChainPort } from './ports.ts'
 const mostFailures = 3
 
 interface Due {
+  readonly address: string
   readonly unclaimed: bigint
   readonly closing: boolean
+  readonly stopped: boolean
 }
 
 export interface SettlementOptions {
@@ -68,6 +70,15 @@ export class Settlement {
     })
   }
 
+  /** Settles all that one channel has spent. Throws where the chain cannot be read or reached. */
+  async settleChannel(address: string): Promise<void> {
+    await this.#serialise(async () => {
+      const state = await this.#options.chain.readChannel(address)
+      if (state) this.#options.ledger.noteChain(address, { status: state.status, deposited: state.deposited, settled: state.settled })
+      await this.#settle(new Map(), due => due.address === address)
+    })
+  }
+
   #schedule(): void {
     if (this.#stopped) return
     this.#timer = this.#options.clock.after(this.#options.pollMs, () => void this.#round().then(() => this.#schedule()))
@@ -78,7 +89,7 @@ export class Settlement {
     try {
       await this.#serialise(async () => {
         const unread = await this.#refresh()
-        await this.#settle(unread, ({ unclaimed, closing }) => unclaimed >= this.#options.threshold || closing)
+        await this.#settle(unread, ({ unclaimed, closing, stopped }) => unclaimed >= this.#options.threshold || closing || stopped)
       })
     } catch (error) {
       this.#options.logger.warn({ cause: messageOf(error) }, 'the chain was not read or settled; it is tried again')
@@ -119,7 +130,10 @@ export class Settlement {
       const claimable = ledger.claimable(address)
       if (!claimable?.authorisation || (status !== channelStatus.open && status !== channelStatus.closing)) continue
       const unclaimed: bigint = claimable.spent - claimable.settled
-      if (unclaimed > 0n && worth({ unclaimed, closing: status === channelStatus.closing }))
+      if (
+        unclaimed > 0n &&
+        worth({ address, unclaimed, closing: status === channelStatus.closing, stopped: ledger.account(address)!.stopped })
+      )
         due.push(await this.#claim(address, claimable.spent, claimable.root, claimable.authorisation))
     }
     if (due.length === 0) return

@@ -7,6 +7,7 @@ import { silentLogger } from '../../src/lib/logger.ts'
 import { nanoton } from '../../src/lib/nanoton.ts'
 import { SettlementError } from '../../src/settlement/index.ts'
 import { checkResponse } from '../support/answers/check-answer.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 
 type Options = Parameters<typeof createApi>[0]
 const rid = 'AAAAAAAAAAAAAAAAAAAAAA'
@@ -16,6 +17,25 @@ const evidenceOver = (nonce: string) =>
   JSON.stringify({ version: 1, nonce, keyset: 'AAAA', gpu_evidence: null, tee: { type: 'tdx', quote: 'AAAA' } })
 const terms = { payer: 'EQ', payee: 'EQ', challenge_period: 60, open_until: 1, salt: '18446744073709551615' }
 const keys = { payer_key: 'ab'.repeat(32), payee_key: 'cd'.repeat(32) }
+const newKey = { api_key: 'sk-new', key_id: 'key_0123456789abcdef', channel: 'EQ' }
+const commandAnswers: Record<string, object> = {
+  keys: { authorised: '5', keys: [] },
+  'new-key': newKey,
+  'revoke-key': { key_id: 'key_0123456789abcdef', revoked_at: 5 },
+  close: { running: 2 },
+}
+const entry = {
+  ...{
+    seq: 5,
+    rid,
+    receiptHash: Buffer.alloc(32, 2),
+    cost: nanoton(7n),
+    spent: nanoton(7n),
+    prev: Buffer.alloc(32),
+    hash: Buffer.alloc(32, 1),
+  },
+  ...{ at: 9_000, receipt: Buffer.from('signed'), model: 'm', worker: 'w', evidence: 'ef'.repeat(32) },
+}
 const proposal = { terms, ...keys, address: 'EQ', chain: -239, minimum_deposit: '5' }
 
 function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
@@ -30,7 +50,18 @@ function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
       spent: nanoton(20n),
       reserved: nanoton(5n),
       available: nanoton(65n),
+      stopped: false,
     }),
+    keysOf: () => [{ hash: hashApiKey('sk-good'), id: 'key_0123456789abcdef', spent: nanoton(3n) }],
+    statement: async (channel: string, after: number, limit: number) => ({
+      entries: channel === 'EQA' && after === 4 && limit === 100 ? [entry] : [],
+      root: Buffer.alloc(32, 1),
+      spent: nanoton(7n),
+    }),
+    evidence: async (digest: string, channel: string) =>
+      digest === 'ef'.repeat(32) && channel === 'EQA'
+        ? { digest, keyset: Buffer.from('k'), quote: Buffer.from('q'), at: 5_000 }
+        : undefined,
     receipt: async (asked: string) =>
       asked === rid
         ? { receipt: Buffer.from('signed'), cost: nanoton(7n), channel: 'EQA' }
@@ -53,7 +84,12 @@ function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
       fromWorker: (id: string, nonce: Buffer) => (id === 'w' ? Promise.resolve(evidenceOver(nonce.toString('hex'))) : undefined),
       nthFor: (model: string, n: number) => (model === 'm' && n === 0 ? 'w' : undefined),
     },
-    channels: { propose: () => proposal, createKey: async () => ({ api_key: 'sk-new', channel: 'EQ' }) },
+    channels: {
+      propose: () => proposal,
+      createKey: async () => newKey,
+      deploy: async () => ({ channel: 'EQ', status: 'waiting', balance: '5', minimum_deposit: '5' }),
+      command: async ({ action }: { action: string }) => commandAnswers[action],
+    },
     health: { obstacles: () => [] },
     metrics: new Metrics({ leases: () => ({ live: 1, known: 2 }), workers: () => [], running: () => 0 }),
     logger: silentLogger,
@@ -140,7 +176,31 @@ describe('the account', () => {
       spent: '20',
       reserved: '5',
       available: '65',
+      status: 'open',
+      key: { key_id: 'key_0123456789abcdef', spent: '3' },
     })
+  })
+
+  test('has a statement, page by page, and the evidence behind it', async () => {
+    expect(await (await get('/v1/account/statement?after=4')).json()).toEqual({
+      channel: 'EQA',
+      root: '01'.repeat(32),
+      spent: '7',
+      entries: [
+        {
+          ...{ seq: 5, rid, receipt_hash: '02'.repeat(32), cost: '7', spent: '7', prev: '00'.repeat(32), hash: '01'.repeat(32), at: 9 },
+          ...{ receipt: 'c2lnbmVk', model: 'm', worker: 'w', evidence: 'ef'.repeat(32) },
+        },
+      ],
+    })
+    expect(await (await get(`/v1/account/evidence/${'ef'.repeat(32)}`)).json()).toMatchObject({ keyset: 'aw==', quote: 'cQ==', at: 5 })
+    for (const other of ['ee'.repeat(32), 'short', '..%2f']) await expectError(await get(`/v1/account/evidence/${other}`), 404, 'not_found')
+    for (const [query, param] of [
+      ['after=-1', 'after'],
+      ['limit=0', 'limit'],
+      ['limit=1001', 'limit'],
+    ] as const)
+      await expectError(await get(`/v1/account/statement?${query}`), 400, null, param)
   })
 
   test('has its own receipts and nobody else’s', async () => {
@@ -182,7 +242,25 @@ describe('channels', () => {
 
   test('are proposed, and keys are made', async () => {
     expect((await post('/v1/channels', { payer: 'EQ', payer_key: payerKey })).status).toBe(201)
-    expect(await (await post('/v1/channels/keys', key)).json()).toEqual({ api_key: 'sk-new', channel: 'EQ' })
+    expect(await (await post('/v1/channels/keys', key)).json()).toEqual(newKey)
+  })
+
+  test('are opened where they were paid to', async () => {
+    const response = await post('/v1/channels/deploy', { terms, payer_key: payerKey })
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      { channel: 'EQ', status: 'waiting', balance: '5', minimum_deposit: '5' },
+    ])
+  })
+
+  test.each([
+    ['keys', 200],
+    ['new-key', 201],
+    ['revoke-key', 200],
+    ['close', 202],
+  ])('take the command %s, and answer %i', async (action, status) => {
+    const response = await post('/v1/channels/command', { channel: 'EQ', action, argument: '', at: 1, signature: 'cd'.repeat(64) })
+    expect([response.status, await response.json()]).toEqual([status, commandAnswers[action]])
   })
 
   test.each([
@@ -260,5 +338,29 @@ describe('errors', () => {
 
   test('what needs money is never retried by itself', () => {
     expect(new ApiError('insufficient_quota', 'x').headers).toMatchObject({ 'x-should-retry': 'false' })
+  })
+})
+
+describe('an API key', () => {
+  const now = 1_790_000_000_000
+  const keyed = (key: object) =>
+    app({
+      clock: new ManualClock(now),
+      ledger: { findKey: (hash: string) => (hash === hashApiKey('sk-good') ? { hash, channel: 'EQA', createdAt: 1, ...key } : undefined) },
+    }).request('/v1/models', { headers: auth })
+
+  test.each<[string, object, RegExp]>([
+    ['that was revoked', { revokedAt: now }, /was revoked/],
+    ['past its time', { limits: { expiresAt: now / 1_000 } }, /past the time/],
+  ])('%s is a 401 that says so', async (_, key, words) => {
+    const response = await keyed(key)
+    expect([response.status, await response.json()]).toEqual([
+      401,
+      { error: expect.objectContaining({ code: 'invalid_api_key', message: expect.stringMatching(words) }) },
+    ])
+  })
+
+  test('within its time works', async () => {
+    expect((await keyed({ limits: { expiresAt: now / 1_000 + 1 } })).status).toBe(200)
   })
 })

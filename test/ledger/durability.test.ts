@@ -176,12 +176,13 @@ describe('every commit', () => {
     const exec = vi.spyOn(DatabaseSync.prototype, 'exec')
     const store = new SqliteStore(temporaryFile())
     const db = exec.mock.contexts[0] as DatabaseSync
-    db.exec('PRAGMA max_page_count = 40')
+    db.exec('PRAGMA max_page_count = 60')
     const evidence = (digest: string, size: number) => ['evidence', digest, Buffer.alloc(size), Buffer.alloc(1), 0] as const
-    store.apply([evidence('a', 10)])
+    const receipt = (rid: string) => ['receipt', rid, 'EQa', Buffer.alloc(1), 0n, 'm', 'w', rid, '{}', 'stop', 0, null] as const
+    store.apply([evidence('a', 10), receipt('a'), receipt('b')])
     expect(() => store.apply([evidence('b', 10), evidence('c', 1_000_000)])).toThrow(/full/)
-    expect(store.all('evidence', ['a'])).toHaveLength(1)
-    expect(store.all('evidence', ['b'])).toEqual([])
+    expect(store.all('evidence', ['a', 'EQa'])).toHaveLength(1)
+    expect(store.all('evidence', ['b', 'EQa'])).toEqual([])
     store.apply([evidence('b', 10)])
     store.close()
   })

@@ -16,6 +16,7 @@ interface ModelAccount {
   authorised: bigint
   spent: bigint
   reserved: bigint
+  stopped: boolean
 }
 
 interface Model {
@@ -34,8 +35,8 @@ interface Real {
 const largest = (a: bigint, b: bigint) => (a > b ? a : b)
 const smallest = (a: bigint, b: bigint) => (a < b ? a : b)
 
-function available({ status, authorised, deposited, spent, reserved }: ModelAccount): bigint {
-  return status === 1 ? largest(0n, smallest(authorised, deposited) - spent - reserved) : 0n
+function available({ status, stopped, authorised, deposited, spent, reserved }: ModelAccount): bigint {
+  return status === 1 && !stopped ? largest(0n, smallest(authorised, deposited) - spent - reserved) : 0n
 }
 
 function free(model: Model, rid: string): void {
@@ -90,7 +91,7 @@ const openChannel = channels.map(channel =>
   step(`openChannel(${channel})`, async (model, { ledger }) => {
     await ledger.openChannel({ address: channel, terms: '{}', payerKey: Buffer.alloc(32), payeeKeyId: '' })
     if (!model.accounts.has(channel))
-      model.accounts.set(channel, { status: 0, deposited: 0n, settled: 0n, authorised: 0n, spent: 0n, reserved: 0n })
+      model.accounts.set(channel, { status: 0, deposited: 0n, settled: 0n, authorised: 0n, spent: 0n, reserved: 0n, stopped: false })
   }),
 )
 
@@ -129,7 +130,7 @@ const reserve = fc.tuple(rids, channels, fc.bigInt(0n, 40n), fc.nat(60_000)).map
         ? 'duplicate-rid'
         : !account
           ? 'unknown-channel'
-          : account.status !== 1
+          : account.status !== 1 || account.stopped
             ? 'channel-not-open'
             : amount > available(account)
               ? 'insufficient-funds'
@@ -163,6 +164,14 @@ const release = rids.map(rid =>
   }),
 )
 
+const stop = channels.map(channel =>
+  step(`stop(${channel})`, async (model, { ledger }) => {
+    const account = model.accounts.get(channel)
+    expect(await outcome(() => ledger.stop(channel))).toBe(account ? undefined : 'unknown-channel')
+    if (account) account.stopped = true
+  }),
+)
+
 // Sweeps come every 15 s; a step of 15 s therefore meets exactly one.
 const wait = fc.constant(
   step('wait(15 s)', async (model, { clock }) => {
@@ -183,7 +192,7 @@ const reopen = fc.constant(
 
 const arbitrarySteps = [
   ...[openChannel, noteChain, noteChain, authorise, authorise, reserve, reserve, reserve, reserve, post, post, post, post],
-  ...[release, wait, reopen],
+  ...[release, wait, reopen, fc.boolean().chain(rare => (rare ? stop : wait))],
 ]
 
 async function start(): Promise<Real & { end(): Promise<void> }> {
@@ -211,7 +220,7 @@ const begin: Step[] = [
     await ledger.openChannel({ address: 'EQa', terms: '{}', payerKey: Buffer.alloc(32), payeeKeyId: '' })
     ledger.noteChain('EQa', { status: 1, deposited: n(100), settled: n(0) })
     await ledger.authorise('EQa', { ceiling: n(90), signature: Buffer.alloc(64) })
-    model.accounts.set('EQa', { status: 1, deposited: 100n, settled: 0n, authorised: 90n, spent: 0n, reserved: 0n })
+    model.accounts.set('EQa', { status: 1, deposited: 100n, settled: 0n, authorised: 90n, spent: 0n, reserved: 0n, stopped: false })
   }),
 ]
 

@@ -274,6 +274,11 @@ const amountsOf = (...members: string[]) => Object.fromEntries(members.map(membe
 const amounts = ['deposited', 'authorised', 'settled', 'spent', 'reserved', 'available']
 const priced = Object.keys(price).map(unit => `price.${unit}`)
 
+const keyId = 'key_0123456789abcdef'
+const entry = {
+  ...{ seq: 1, rid, receipt_hash: hex32, cost, spent: '5', prev: hex32, hash: hex32, at: 1_790_000_000 },
+  ...{ receipt: 'AAAA', model: 'm', worker: 'w', evidence: hex32 },
+}
 const own: Sample[] = [
   {
     name: 'a model',
@@ -299,7 +304,28 @@ const own: Sample[] = [
     more: { error: { message: 'm', type: 'invalid_request_error', param: 'model', code: 'model_not_found' } },
     fixed: [],
   },
-  { name: 'an account', schema: answers.account, least: { channel: 'EQ', ...amountsOf(...amounts) }, fixed: amounts },
+  {
+    name: 'an account',
+    schema: answers.account,
+    least: { channel: 'EQ', status: 'open', ...amountsOf(...amounts), key: { key_id: keyId, spent: '5' } },
+    fixed: ['status', ...amounts, 'key.key_id', 'key.spent'],
+  },
+  {
+    name: 'a statement',
+    schema: answers.statement,
+    least: { channel: 'EQ', entries: [entry], root: hex32, spent: '5' },
+    fixed: [
+      'root',
+      'spent',
+      ...['receipt_hash', 'cost', 'spent', 'prev', 'hash', 'receipt', 'evidence'].map(member => `entries.0.${member}`),
+    ],
+  },
+  {
+    name: 'an account’s evidence',
+    schema: answers.accountEvidence,
+    least: { digest: hex32, keyset: 'AAAA', quote: 'AAAA', at: 1_790_000_000 },
+    fixed: ['digest', 'keyset', 'quote'],
+  },
   { name: 'a receipt', schema: answers.receipt, least: { receipt: 'AAAA', cost }, fixed: ['receipt', 'cost'] },
   {
     name: 'evidence',
@@ -313,7 +339,36 @@ const own: Sample[] = [
     least: { terms, payer_key: hex32, payee_key: hex32, address: 'EQ', chain: -239, minimum_deposit: '5' },
     fixed: ['terms.salt', 'payer_key', 'payee_key', 'minimum_deposit'],
   },
-  { name: 'a new key', schema: answers.keyCreated, least: { api_key: 'sk', channel: 'EQ' }, fixed: [] },
+  { name: 'a new key', schema: answers.keyCreated, least: { api_key: 'sk', key_id: keyId, channel: 'EQ' }, fixed: ['key_id'] },
+  {
+    name: 'a deployment',
+    schema: answers.channelDeployment,
+    least: { channel: 'EQ', status: 'waiting', balance: '5', minimum_deposit: '5' },
+    fixed: ['status', 'balance', 'minimum_deposit'],
+  },
+  {
+    name: 'keys',
+    schema: answers.keyList,
+    least: { authorised: '5', keys: [{ key_id: keyId, created_at: 1_790_000_000, revoked_at: null, limits: {}, spent: '5' }] },
+    more: {
+      authorised: '5',
+      keys: [
+        {
+          ...{ key_id: keyId, created_at: 1_790_000_000, revoked_at: 1_790_000_001, spent: '5' },
+          limits: { spend: '5', per_day: '5', models: ['m'], expires_at: 1_790_000_000 },
+        },
+      ],
+    },
+    fixed: ['authorised', ...['key_id', 'spent', 'limits.spend', 'limits.per_day'].map(member => `keys.0.${member}`)],
+  },
+  { name: 'a key that has ended', schema: answers.keyRevoked, least: { key_id: keyId, revoked_at: 1_790_000_000 }, fixed: ['key_id'] },
+  {
+    name: 'leave to close',
+    schema: answers.channelReleased,
+    least: { channel: 'EQ', min_settled: '5', signature: 'ab'.repeat(64) },
+    fixed: ['min_settled', 'signature'],
+  },
+  { name: 'a channel whose requests still run', schema: answers.channelRunning, least: { running: 1 }, fixed: [] },
   {
     name: 'a description',
     schema: answers.description,

@@ -36,7 +36,7 @@ let desk: Desk
 function deskOn(on: Ledger): Desk {
   return new Desk({
     ...{ ledger: on, chain, clock, hashApiKey, chainId: testChain, payee: payeeAddress, payeeKey: payee.publicKey },
-    ...{ challengePeriodSeconds: 3_600, openWithinSeconds: 7_200, minimumDeposit: nanoton(200n) },
+    ...{ challengePeriodSeconds: 3_600, openWithinSeconds: 7_200, minimumDeposit: nanoton(200n), opensPerHour: 3 },
   })
 }
 
@@ -217,5 +217,95 @@ describe('a key', () => {
   test('asks the chain nothing before the signature is good', async () => {
     await expect(desk.createKey({ ...good, signature: sign({ ceiling: 1n }) })).rejects.toThrow()
     expect(chain.reads).toBe(0)
+  })
+})
+
+describe('opening an address that was paid to', () => {
+  const request = { terms: wire, payer_key: payerKey }
+  beforeEach(() => {
+    chain.channels.clear()
+  })
+
+  test('waits for the minimum deposit, and sends nothing before', async () => {
+    chain.balances.set(channel.name, 199n)
+    expect(await desk.deploy(request)).toEqual({ channel: channel.name, status: 'waiting', balance: '199', minimum_deposit: '200' })
+    expect(chain.opened).toEqual([])
+  })
+
+  test('happens once, however often it is asked for, and is open then', async () => {
+    chain.balances.set(channel.name, 200n)
+    const go = chain.stall()
+    expect((await desk.deploy(request)).status).toBe('deploying')
+    expect((await desk.deploy(request)).status).toBe('deploying')
+    expect(chain.opened).toHaveLength(1)
+    expect(chain.opened[0]!.payeeKey).toEqual(payee.publicKey)
+    go()
+    await clock.advance(0)
+    expect((await desk.deploy(request)).status).toBe('open')
+    expect(chain.opened).toHaveLength(1)
+  })
+
+  test('that failed is tried again when it is asked for again', async () => {
+    chain.balances.set(channel.name, 200n)
+    chain.openFailure = new Error('the wallet is empty')
+    expect((await desk.deploy(request)).status).toBe('deploying')
+    await clock.advance(0)
+    expect((await desk.deploy(request)).status).toBe('deploying')
+    expect(chain.opened).toHaveLength(2)
+  })
+
+  test('is bounded in an hour, because each costs this proxy a fee', async () => {
+    const one = async (salt: bigint) => {
+      const other = channelOf({ openUntil: startSeconds + 7_200, salt })
+      chain.balances.set(other.name, 200n)
+      return desk.deploy({ ...request, terms: { ...wire, open_until: startSeconds + 7_200, salt: salt.toString() } })
+    }
+    for (const salt of [1n, 2n, 3n]) expect((await one(salt)).status).toBe('deploying')
+    await expect(one(4n)).rejects.toMatchObject(refusal('busy'))
+    await clock.advance(3_600_000)
+    expect((await one(5n)).status).toBe('deploying')
+  })
+
+  test.each<[string, () => { terms: WireTerms; payer_key: string }, string]>([
+    ['terms of somebody else', () => ({ ...request, terms: { ...wire, payee: testAddress('thief').toString() } }), 'terms.payee'],
+    ['a short challenge period', () => ({ ...request, terms: { ...wire, challenge_period: 60 } }), 'terms.challenge_period'],
+    ['a key of small order', () => ({ ...request, payer_key: '00'.repeat(32) }), 'payer_key'],
+  ])('with %s is refused', async (_, make, param) => {
+    await expect(desk.deploy(make())).rejects.toMatchObject(refusal('bad-request', param))
+  })
+
+  test('is refused when its time is over, or when the channel was closed', async () => {
+    chain.put(channel, { status: 3 })
+    await expect(desk.deploy(request)).rejects.toMatchObject(refusal('bad-request', 'terms'))
+    chain.channels.clear()
+    chain.balances.set(channel.name, 200n)
+    await clock.advance(3_601_000)
+    await expect(desk.deploy(request)).rejects.toMatchObject(refusal('bad-request', 'terms'))
+    expect(chain.opened).toEqual([])
+  })
+
+  test('cannot be done while the chain cannot be asked', async () => {
+    chain.readFailure = { error: new Error('429') }
+    await expect(desk.deploy(request)).rejects.toMatchObject(refusal('chain-unavailable'))
+  })
+})
+
+describe('a key with limits', () => {
+  test('has them from the first moment', async () => {
+    const { api_key: key } = await desk.createKey({
+      ...good,
+      limits: { spend: '5', per_day: '3', models: ['tiny'], expires_at: 1_900_000_000 },
+    })
+    expect(ledger.findKey(hashApiKey(key))!.limits).toEqual({ spend: 5n, perDay: 3n, models: ['tiny'], expiresAt: 1_900_000_000 })
+  })
+
+  test('is not made with an amount that is none', async () => {
+    await expect(desk.createKey({ ...good, limits: { spend: '1.5' } })).rejects.toMatchObject(refusal('bad-request', 'limits.spend'))
+  })
+
+  test('is not made on a channel that was stopped', async () => {
+    await desk.createKey(good)
+    await ledger.stop(channel.name)
+    await expect(desk.createKey(newKey(600))).rejects.toMatchObject(refusal('bad-request', 'terms'))
   })
 })

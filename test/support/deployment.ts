@@ -233,11 +233,16 @@ async function start(
     chat: (body, init) => deployment.post('/v1/chat/completions', body, init),
     async account() {
       const body = (await (await get('/v1/account')).json()) as Record<string, string>
-      const { channel: name, ...amounts } = body
+      const amount = (name: string) => BigInt(body[name]!)
       return {
-        channel: name,
-        ...Object.fromEntries(Object.entries(amounts).map(([key, value]) => [key, BigInt(value)])),
-      } as unknown as Account
+        channel: body.channel!,
+        deposited: amount('deposited'),
+        authorised: amount('authorised'),
+        settled: amount('settled'),
+        spent: amount('spent'),
+        reserved: amount('reserved'),
+        available: amount('available'),
+      }
     },
     async idle() {
       return eventually(async () => {

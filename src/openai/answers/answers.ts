@@ -3,7 +3,23 @@
  * document is made from it.
  */
 import type { z } from 'zod'
-import { account, alive, channelProposal, evidence, keyCreated, notReady, ready, receipt } from './account.ts'
+import {
+  account,
+  accountEvidence,
+  alive,
+  channelDeployment,
+  channelProposal,
+  channelReleased,
+  channelRunning,
+  evidence,
+  keyCreated,
+  keyList,
+  keyRevoked,
+  notReady,
+  ready,
+  receipt,
+  statement,
+} from './account.ts'
 import { chatCompletion, chatCompletionChunk } from './chat-completions.ts'
 import { completion, completionChunk } from './completions.ts'
 import { description } from './description.ts'
@@ -90,10 +106,16 @@ export const answers: readonly AnswerDescription[] = [
   answer('GET', '/v1/models', whole(modelList)),
   answer('GET', '/v1/models/{id}', whole(model)),
   answer('GET', '/v1/account', whole(account)),
+  answer('GET', '/v1/account/statement', whole(statement)),
+  answer('GET', '/v1/account/evidence/{digest}', whole(accountEvidence)),
   answer('GET', '/v1/receipts/{rid}', whole(receipt)),
   answer('GET', '/v1/attestation', whole(evidence)),
   answer('POST', '/v1/channels', whole(channelProposal), 201),
   answer('POST', '/v1/channels/keys', whole(keyCreated), 201),
+  answer('POST', '/v1/channels/deploy', whole(channelDeployment)),
+  answer('POST', '/v1/channels/command', anyOf(keyList, keyRevoked, channelReleased)),
+  answer('POST', '/v1/channels/command', whole(keyCreated), 201),
+  answer('POST', '/v1/channels/command', whole(channelRunning), 202),
   answer('GET', '/healthz', whole(alive)),
   answer('GET', '/readyz', whole(ready)),
   answer('GET', '/readyz', whole(notReady), 503),
@@ -108,6 +130,17 @@ function answer(method: AnswerDescription['method'], path: string, media: Answer
 
 function whole(schema: z.ZodType): AnswerDescription['media'] {
   return { 'application/json': { kind: 'json', oneOf: [schema], formOf: () => schema } }
+}
+
+/** One of several, told apart by their members. */
+function anyOf(...schemas: z.ZodType[]): AnswerDescription['media'] {
+  return {
+    'application/json': {
+      kind: 'json',
+      oneOf: schemas,
+      formOf: value => schemas.find(schema => schema.safeParse(value).success) ?? schemas[0]!,
+    },
+  }
 }
 
 function streamed(form: Omit<EventsForm, 'kind'>): AnswerDescription['media'] {

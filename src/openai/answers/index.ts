@@ -1,4 +1,20 @@
-export { account, alive, channelProposal, evidence, keyCreated, notReady, ready, receipt } from './account.ts'
+export {
+  account,
+  accountEvidence,
+  alive,
+  channelDeployment,
+  channelProposal,
+  channelReleased,
+  channelRunning,
+  evidence,
+  keyCreated,
+  keyList,
+  keyRevoked,
+  notReady,
+  ready,
+  receipt,
+  statement,
+} from './account.ts'
 export { type AnswerDescription, type AnswerForm, answers, type EventsForm, errorForm, type JsonForm, type OpaqueForm } from './answers.ts'
 export { chatCompletion, chatCompletionChunk } from './chat-completions.ts'
 export { completion, completionChunk } from './completions.ts'

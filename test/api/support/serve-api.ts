@@ -75,7 +75,12 @@ export function fakeApi(run: Run, changes: Partial<Record<keyof Options, unknown
         price: { prompt: '1', cached: '1', completion: '2', reasoning: '2' },
       })),
     evidence: {},
-    channels: { propose: () => proposal, createKey: async () => ({ api_key: 'sk-new', channel: 'EQ' }) },
+    channels: {
+      propose: () => proposal,
+      createKey: async () => ({ api_key: 'sk-new', key_id: 'key_0123456789abcdef', channel: 'EQ' }),
+      deploy: async () => ({ channel: 'EQ', status: 'waiting', balance: '5', minimum_deposit: '5' }),
+      command: async () => ({ authorised: '5', keys: [] }),
+    },
     health: { obstacles: () => [] },
     metrics: new Metrics({ leases: () => ({ live: 1, known: 1 }), workers: () => [], running: () => 0 }),
     logger: silentLogger,

@@ -3,6 +3,7 @@ import type { Address } from '@ton/core'
 import { sha256, utf8 } from '../../../src/lib/bytes.ts'
 import { nanoton } from '../../../src/lib/nanoton.ts'
 import {
+  type ChannelIdentity,
   type ChannelState,
   type ChannelStatus,
   channelAddress,
@@ -16,7 +17,7 @@ import {
   verifyAuthorization,
   verifyClaim,
 } from '../../../src/payment-channel/index.ts'
-import type { ChainPort } from '../../../src/settlement/index.ts'
+import type { ChainPort, OpeningPort } from '../../../src/settlement/index.ts'
 import { testAddress } from '../../support/ton.ts'
 import { testChain } from '../../support/ton-config.ts'
 
@@ -40,7 +41,12 @@ export function channelOf(changes: Partial<Terms> = {}) {
   return { terms, address, name: address.toString(), authorise }
 }
 
-export class FakeChain implements ChainPort {
+export class FakeChain implements ChainPort, OpeningPort {
+  /** Coins on addresses where nothing is deployed. */
+  readonly balances = new Map<string, bigint>()
+  /** Every call of `open`. */
+  readonly opened: ChannelIdentity[] = []
+  openFailure: Error | undefined
   readonly channels = new Map<string, ChannelState>()
   /** Every call of `settle`. */
   readonly calls: (readonly SettlementOrder[])[] = []
@@ -79,6 +85,19 @@ export class FakeChain implements ChainPort {
     const { readFailure } = this
     if (readFailure && (readFailure.channel ?? address) === address) throw readFailure.error
     return (this.stale ?? this.channels).get(address)
+  }
+
+  async readAccount(address: string): ReturnType<OpeningPort['readAccount']> {
+    const state = await this.readChannel(address)
+    return { balance: nanoton(this.balances.get(address) ?? state?.deposited ?? 0n), state }
+  }
+
+  async open(identity: ChannelIdentity): Promise<void> {
+    this.opened.push(identity)
+    await this.#gate?.promise
+    if (this.openFailure) throw this.openFailure
+    const name = channelAddress(identity.terms, identity.payerKey, identity.payeeKey).toString()
+    this.put({ terms: identity.terms, name }, { deposited: Number(this.balances.get(name)) })
   }
 
   async settle(orders: readonly SettlementOrder[]): Promise<readonly SettlementResult[]> {

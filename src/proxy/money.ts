@@ -1,0 +1,122 @@
+/** Opens everything that talks to the chain about callers' channels: desk, settlement, claims outside the ledger. */
+import { join } from 'node:path'
+import { Address } from '@ton/core'
+import { TonClient } from '@ton/ton'
+import { type ChannelDesk, hashApiKey } from '../api/index.ts'
+import type { ProxyConfig } from '../config.ts'
+import type { Ledger } from '../ledger/index.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/logger.ts'
+import { parseNanoton } from '../lib/nanoton.ts'
+import { keyLimits } from '../openai/index.ts'
+import {
+  type ChannelIdentity,
+  channelAddress,
+  channelInit,
+  channelReserve,
+  type KeyPair,
+  pause,
+  readAccount,
+  readChannel,
+  Settler,
+  Wallet,
+} from '../payment-channel/index.ts'
+import { ClaimFiles, CommandDesk, Desk, Settlement } from '../settlement/index.ts'
+import { secret } from './secret.ts'
+
+export interface MoneyOptions {
+  readonly config: ProxyConfig
+  readonly at: (path: string) => string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly ledger: Ledger
+  readonly payee: KeyPair
+  readonly walletKey: KeyPair
+}
+
+/** Everything that talks to the chain. */
+export interface Money {
+  readonly desk: ChannelDesk
+  readonly settlement: Settlement
+  readonly claims: ClaimFiles
+  readonly wallet: Wallet
+  readonly client: TonClient
+}
+
+/** What the contract keeps back of a deposit, which this proxy pays where it opens a channel. */
+const openingValue = channelReserve
+/** How long a close waits for its settlement; after it the Release is given all the same, for it names what has to be settled first. */
+const closeWaitsMs = 20_000
+const opensPerHour = 60
+
+export function openMoney(o: MoneyOptions): Money {
+  const { config, at, clock, logger, ledger, payee, walletKey } = o
+  const { chain, ...payments } = config.payments
+  const apiKey = chain.api_key_file === undefined ? undefined : secret(at(chain.api_key_file), 'payments.chain.api_key_file')
+  const client = new TonClient({ endpoint: chain.endpoint, timeout: 20_000, ...(apiKey ? { apiKey } : {}) })
+  const chainId = chain.global_id
+  const intervalMs = config.simulated ? 100 : 1_000
+  const wallet = new Wallet({ client, key: walletKey, globalId: chainId, clock, intervalMs })
+  const settler = new Settler({ client, wallet, chain: chainId, clock, intervalMs, timeoutMs: 60_000 })
+  const settlement = new Settlement({
+    ledger,
+    chain: { readChannel: address => readChannel(client, Address.parse(address)), settle: settler.settle.bind(settler) },
+    chainId,
+    payeeKey: payee.privateKey,
+    threshold: parseNanoton(payments.settle_threshold),
+    pollMs: payments.poll_seconds * 1000,
+    clock,
+    logger,
+  })
+  const claims = new ClaimFiles({
+    directory: payments.claims === undefined ? join(at(config.data), 'claims') : at(payments.claims),
+    ledger,
+    chainId,
+    payeeKey: payee.privateKey,
+    threshold: parseNanoton(payments.settle_threshold),
+    clock,
+    logger,
+  })
+  const desk = new Desk({
+    ledger,
+    chain: { readAccount: address => readAccount(client, Address.parse(address)), open: identity => openChannel(wallet, identity) },
+    chainId,
+    payee: wallet.address,
+    payeeKey: payee.publicKey,
+    challengePeriodSeconds: payments.challenge_period_seconds,
+    openWithinSeconds: payments.open_within_seconds,
+    minimumDeposit: parseNanoton(payments.minimum_deposit),
+    opensPerHour,
+    clock,
+    hashApiKey,
+  })
+  const commands = new CommandDesk({
+    ledger,
+    chainId,
+    payeeKey: payee.privateKey,
+    clock,
+    hashApiKey,
+    limits: keyLimits,
+    settle: channel => Promise.race([settlement.settleChannel(channel), pause(clock, closeWaitsMs)]),
+    keepRelease: (channel, release) => claims.keepRelease(channel, release),
+    logger,
+  })
+  return {
+    desk: {
+      propose: request => desk.propose(request),
+      deploy: request => desk.deploy(request),
+      createKey: request => desk.createKey(request),
+      command: request => commands.command(request),
+    },
+    settlement,
+    claims,
+    wallet,
+    client,
+  }
+}
+
+/** The coins are there by then; what goes with the code is what the contract keeps back, so that all of them are credited. */
+function openChannel(wallet: Wallet, identity: ChannelIdentity): Promise<void> {
+  const to = channelAddress(identity.terms, identity.payerKey, identity.payeeKey)
+  return wallet.send([{ to, value: openingValue, init: channelInit(identity), bounce: false }])
+}
