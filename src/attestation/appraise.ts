@@ -4,6 +4,7 @@ import type { Keyset } from './evidence.ts'
 import type { ReplayedEvents } from './policy/events.ts'
 import type { Judgement } from './policy/fields.ts'
 import { type Freshness, judgeFreshness } from './policy/freshness.ts'
+import { judgeGpu, type ShownGpus } from './policy/gpu.ts'
 import { judgePlatform } from './policy/platform.ts'
 import { judgeSoftware } from './policy/software.ts'
 import { judgeTcb } from './policy/tcb.ts'
@@ -20,6 +21,8 @@ export interface Subject {
   readonly freshness: Freshness | undefined
   /** Undefined where no event log was shown. */
   readonly replayed?: ReplayedEvents | undefined
+  /** Undefined where no GPU evidence was shown, or none was verified. */
+  readonly gpus?: ShownGpus | undefined
   /** Milliseconds since the epoch. */
   readonly now: number
 }
@@ -32,12 +35,13 @@ export interface Appraisal {
 }
 
 /** Judges a subject by a policy. Decides nothing but acceptance, and throws nothing. */
-export function appraise({ facts, keyset, freshness, replayed, now }: Subject, policy: Policy): Appraisal {
+export function appraise({ facts, keyset, freshness, replayed, gpus, now }: Subject, policy: Policy): Appraisal {
   return sumUp([
     ...(freshness === undefined ? [] : [judgeFreshness(freshness, policy)]),
     ...judgeTcb(facts, now, policy),
     ...judgeTd(facts.report, replayed, policy),
     ...judgePlatform(facts, policy),
+    ...judgeGpu(gpus, policy),
     ...judgeSoftware(keyset, policy),
   ])
 }

@@ -5,11 +5,13 @@
 import type { Clock, Timer } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import { AttestationError, type Check } from './errors.ts'
+import type { GpuVerifierOptions } from './gpu/verify.ts'
 import type { Policy } from './policy.ts'
 import type { Collateral } from './tdx/collateral.ts'
 import type { Quote } from './tdx/quote.ts'
 import type { Verdict } from './verdict.ts'
-import { collateralFor, openEvidence, type VerifiedEvidence, verifyEvidence } from './verify-evidence.ts'
+import { collateralFor, openEvidence, type VerifiedEvidence, verifyWorker } from './verify-evidence.ts'
+import { nvidiaVerifier } from './verify-gpu.ts'
 
 export interface Lease extends VerifiedEvidence {
   readonly worker: string
@@ -42,6 +44,8 @@ export interface LeaseKeeperOptions {
   readonly fetchEvidence: (nonce: Buffer) => Promise<string | Uint8Array>
   readonly collateral: CollateralSource
   readonly policy: () => Policy
+  /** What GPU evidence is verified with; NVIDIA's roots unless a test says otherwise. */
+  readonly gpuVerifier?: GpuVerifierOptions | undefined
   readonly clock: Clock
   readonly random: (size: number) => Buffer
   readonly leaseMs: number
@@ -132,9 +136,15 @@ export class LeaseKeeper {
       const { evidence, quote } = openEvidence(document)
       const endorsements = await this.#endorsements(quote)
       const now = clock.now()
-      const verified = verifyEvidence({ worker, evidence, quote, nonce, collateral: endorsements, policy: policy(), now })
+      const verifier = this.#options.gpuVerifier ?? nvidiaVerifier
+      const verified = await verifyWorker({ worker, evidence, quote, nonce, collateral: endorsements, policy: policy(), now, verifier })
       if (epoch !== this.#epoch) throw new AttestationError('evidence-unavailable', 'the lease was withdrawn while it was verified')
-      const expiresAt = Math.min(now + leaseMs, verified.keyset.not_after, endorsements.validUntil)
+      const expiresAt = Math.min(
+        now + leaseMs,
+        verified.keyset.not_after,
+        endorsements.validUntil,
+        verified.gpus?.facts.validUntil ?? Number.POSITIVE_INFINITY,
+      )
       const lease: Lease = { ...verified, worker, verifiedAt: now, expiresAt, simulated }
       this.#lease = lease
       this.#options.onVerdict?.({ nonce, accepted: true, until: expiresAt })

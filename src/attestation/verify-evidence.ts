@@ -4,6 +4,8 @@ import { type Appraisal, appraise } from './appraise.ts'
 import { AttestationError, type Check } from './errors.ts'
 import { type ReplayedLog, verifyEventLog } from './event-log/replay.ts'
 import { type Keyset, type ParsedEvidence, parseEvidence, reportData } from './evidence.ts'
+import type { GpuVerifierOptions } from './gpu/verify.ts'
+import type { ShownGpus } from './policy/gpu.ts'
 import type { Policy } from './policy.ts'
 import { Checklist } from './tdx/checklist.ts'
 import type { Collateral } from './tdx/collateral.ts'
@@ -13,6 +15,7 @@ import { readPckFacts } from './tdx/sgx-extension.ts'
 import type { Facts } from './tdx/verify.ts'
 import { parsePemChain } from './tdx/x509.ts'
 import { verifyQuote } from './verifier.ts'
+import { verifyGpuSection } from './verify-gpu.ts'
 
 /** Evidence that verified and was accepted. */
 export interface VerifiedEvidence {
@@ -24,6 +27,8 @@ export interface VerifiedEvidence {
   readonly facts: Facts
   /** What the worker's event log proves; undefined where it shows none. */
   readonly replayed: ReplayedLog | undefined
+  /** What the worker's GPUs prove; undefined where it shows none, or the policy does not judge them. */
+  readonly gpus: ShownGpus | undefined
   readonly appraisal: Appraisal
   /** Everything that was checked, in order: collateral, quote, what binds the keys to it, policy. */
   readonly checks: readonly Check[]
@@ -35,16 +40,43 @@ export function collateralFor(quote: Quote): { fmspc: string; ca: 'platform' | '
   return { fmspc: readPckFacts(pck!).fmspc, ca: ca!.commonName.includes('Processor') ? 'processor' : 'platform' }
 }
 
-/** Everything about a document that must hold for `worker`, over `nonce` (32 bytes of ours), at `now` (ms). Throws {@link AttestationError}; `policy-refused` lists every reason. */
-export function verifyEvidence(o: {
-  worker: string
-  evidence: ParsedEvidence
-  quote: Quote
-  nonce: Uint8Array
-  collateral: Collateral
-  policy: Policy
-  now: number
-}): VerifiedEvidence {
+export interface EvidenceToVerify {
+  readonly worker: string
+  readonly evidence: ParsedEvidence
+  readonly quote: Quote
+  /** Ours, 32 bytes. */
+  readonly nonce: Uint8Array
+  readonly collateral: Collateral
+  readonly policy: Policy
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** As {@link verifyWorker} for a policy that judges no GPUs; one that does refuses. At once: nothing of it waits. */
+export function verifyEvidence(o: EvidenceToVerify): VerifiedEvidence {
+  return accept(o, verifyBound(o), undefined)
+}
+
+/** Everything about a document that must hold for `worker`, over `nonce`, its GPUs included where the policy judges them. Throws {@link AttestationError}; `policy-refused` lists every reason. */
+export async function verifyWorker(o: EvidenceToVerify & { readonly verifier: GpuVerifierOptions }): Promise<VerifiedEvidence> {
+  const bound = verifyBound(o)
+  if (o.policy.gpu === 'any') return accept(o, bound, undefined)
+  // After the quote: nobody but the TD that we verified gives us signatures to check.
+  const { gpuEvidence, keysetBytes } = o.evidence
+  const gpus = await bound.list.checkLater('GPU evidence is genuine, over our nonce', () =>
+    verifyGpuSection(gpuEvidence, { nonce: o.nonce, keysetBytes, now: o.now, verifier: o.verifier }),
+  )
+  return accept(o, bound, gpus)
+}
+
+interface Bound {
+  readonly facts: Facts
+  readonly list: Checklist
+  readonly replayed: ReplayedLog | undefined
+}
+
+/** The quote, and what binds the document to it. */
+function verifyBound(o: EvidenceToVerify): Bound {
   const { keyset, keysetBytes, gpuEvidence, eventLog } = o.evidence
   const facts = verifyQuote(o.quote, o.collateral, o.now)
   const list = new Checklist(facts.checks)
@@ -64,13 +96,18 @@ export function verifyEvidence(o: {
     eventLog === undefined
       ? undefined
       : list.check('event log replays to the quote', () => verifyEventLog(eventLog, o.quote.report, nodeCrypto))
-  const appraisal = appraise({ facts, keyset, freshness: 'our-nonce', replayed, now: o.now }, o.policy)
+  return { facts, list, replayed }
+}
+
+function accept(o: EvidenceToVerify, { facts, list, replayed }: Bound, gpus: ShownGpus | undefined): VerifiedEvidence {
+  const { keyset, keysetBytes } = o.evidence
+  const appraisal = appraise({ facts, keyset, freshness: 'our-nonce', replayed, gpus, now: o.now }, o.policy)
   const { accepted, reasons } = appraisal
-  const checks = [...list.passed, ...appraisal.checks]
+  const checks = [...list.passed, ...(gpus?.facts.checks ?? []), ...appraisal.checks]
   if (!accepted)
     throw new AttestationError('policy-refused', `the policy does not accept this worker: ${reasons.join('; ')}`, { reasons, checks })
   const keysetDigest = toHex(sha256(keysetBytes))
-  return { keyset, keysetBytes, keysetDigest, quote: Buffer.from(o.evidence.quote), facts, replayed, appraisal, checks }
+  return { keyset, keysetBytes, keysetDigest, quote: Buffer.from(o.evidence.quote), facts, replayed, gpus, appraisal, checks }
 }
 
 /** Takes a document apart as far as finding its collateral needs. Throws {@link AttestationError}. */

@@ -6,12 +6,14 @@ import {
   type Collateral,
   type Freshness,
   nodeCrypto,
+  nvidiaVerifier,
   openEvidence,
   type ParsedEvidence,
   type Policy,
   type Quote,
   reportData,
   verifyEventLog,
+  verifyGpuSection,
   verifyQuote,
 } from '../attestation/index.ts'
 import { equalBytes } from '../lib/bytes.ts'
@@ -31,20 +33,31 @@ export async function judgeEvidence(o: {
   collateral: (quote: Quote) => Promise<Collateral>
   at: number
   policy: Policy | undefined
+  /** NVIDIA's roots unless a test says otherwise. */
+  gpuVerifier?: typeof nvidiaVerifier
 }): Promise<Judged> {
   try {
     const document = await o.document()
     const { evidence, quote } = openEvidence(document)
     const facts = verifyQuote(quote, await o.collateral(quote), o.at)
     const list = new Checklist(facts.checks)
-    bind(list, evidence, quote, { ...o, nonce: o.nonce ?? ownNonce(document) })
+    const nonce = o.nonce ?? ownNonce(document)
+    bind(list, evidence, quote, { ...o, nonce })
     const freshness: Freshness = o.nonce ? 'our-nonce' : { withoutNonce: format }
     const replayed =
       evidence.eventLog === undefined
         ? undefined
         : list.check('event log replays to the quote', () => verifyEventLog(evidence.eventLog, quote.report, nodeCrypto))
-    const appraisal = o.policy && appraise({ facts, keyset: evidence.keyset, freshness, replayed, now: o.at }, o.policy)
-    const verdict = verifiedVerdict({ ...facts, checks: list.passed }, appraisal)
+    const { gpuEvidence, keysetBytes } = evidence
+    // As a proxy does: a policy that accepts any GPUs does not look at what is said of them.
+    const gpus =
+      gpuEvidence === null || o.policy?.gpu === 'any'
+        ? undefined
+        : await list.checkLater('GPU evidence is genuine, over the nonce, and the quote is over it', () =>
+            verifyGpuSection(gpuEvidence, { nonce, keysetBytes, now: o.at, verifier: o.gpuVerifier ?? nvidiaVerifier }),
+          )
+    const appraisal = o.policy && appraise({ facts, keyset: evidence.keyset, freshness, replayed, gpus, now: o.at }, o.policy)
+    const verdict = verifiedVerdict({ ...facts, checks: [...list.passed, ...(gpus?.facts.checks ?? [])] }, appraisal)
     return { verdict, facts, appraisal, keyset: evidence.keyset, replayed }
   } catch (error) {
     if (!(error instanceof AttestationError)) throw error

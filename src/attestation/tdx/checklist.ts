@@ -21,9 +21,24 @@ export class Checklist {
       this.#done.push({ name, ok: true })
       return result
     } catch (error) {
-      if (!(error instanceof AttestationError)) throw error
-      const { code, message, cause, reasons } = error
-      throw new AttestationError(code, message, { cause, reasons, checks: [...this.#done, { name, ok: false }] })
+      throw this.#failed(name, error)
     }
+  }
+
+  /** The same for work that takes turns. */
+  async checkLater<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+    try {
+      const result = await work()
+      this.#done.push({ name, ok: true })
+      return result
+    } catch (error) {
+      throw this.#failed(name, error)
+    }
+  }
+
+  #failed(name: string, error: unknown): unknown {
+    if (!(error instanceof AttestationError)) return error
+    const { code, message, cause, reasons } = error
+    return new AttestationError(code, message, { cause, reasons, checks: [...this.#done, { name, ok: false }] })
   }
 }
