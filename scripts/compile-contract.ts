@@ -10,11 +10,16 @@ export interface CompiledContract {
   hash: string
 }
 
+/** The text of a Tolk source of the contract folder. */
+export function readContract(name: string): string {
+  return readFileSync(new URL(name, folder), 'utf8')
+}
+
 /** Compiles a Tolk source of the contract folder; `source` replaces the text of the file itself. Throws with the compiler's message. */
 export async function compileContract(name: string, source?: string): Promise<CompiledContract> {
   const result = await runTolkCompiler({
     entrypointFileName: name,
-    fsReadCallback: path => (path === name && source !== undefined ? source : readFileSync(new URL(path, folder), 'utf8')),
+    fsReadCallback: path => (path === name && source !== undefined ? source : readContract(path)),
   })
   if (result.status === 'error') throw new Error(result.message)
   return { code: result.codeBoc64, hash: result.codeHashHex.toLowerCase() }
