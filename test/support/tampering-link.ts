@@ -42,7 +42,7 @@ export class TamperingLink {
           answer => {
             const whole =
               (sealed && this.tampering.frames !== undefined) ||
-              (incoming.url!.startsWith('/.well-known') && this.tampering.evidence !== undefined)
+              (incoming.method === 'GET' && incoming.url!.startsWith('/.well-known') && this.tampering.evidence !== undefined)
             const received: Buffer[] = []
             const { 'content-length': ___, ...answered } = answer.headers
             outgoing.writeHead(answer.statusCode!, answered)

@@ -26,7 +26,8 @@ export interface LogEvent {
 }
 
 const maxText = 512 * 1024
-const maxEvents = 4096
+/** Logs of real guests have some thirty events; so many are replayed within the block of the event loop that a hostile worker may cost. */
+const maxEvents = 1024
 const maxName = 256
 const maxPayload = 32 * 1024
 /** A preimage of version 2 has the payload in hex, and the name with escapes. */
