@@ -1,6 +1,7 @@
 /** The contract on the TVM against the model in TypeScript, message by message, and the design's invariants after each. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { channelCode } from '../../src/payment-channel/index.ts'
+import { tellsItsState } from './lives/channel-data.ts'
 import { checkLives } from './lives/check.ts'
 import { live, type Options } from './lives/conformance.ts'
 import { scripts } from './lives/scripts.ts'
@@ -16,6 +17,10 @@ beforeAll(async () => {
 describe('the channel does what the model says', () => {
   it.each(Object.keys(scripts))('%s', async name => {
     await live(scripts[name]!, options)
+  })
+
+  it('channel_data answers with the storage, member by member', async () => {
+    await tellsItsState(options.machine, options.newborns[0]!)
   })
 
   it('in random lives', { timeout: 120_000 }, async () => {

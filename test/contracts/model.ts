@@ -5,7 +5,7 @@
  * What it leaves out: gas. A message that brings too little of it stops somewhere, and that is checked for itself.
  */
 import { verify } from 'node:crypto'
-import { type Address, type Cell, CellType, type Slice } from '@ton/core'
+import { Address, type Cell, CellType, type Slice } from '@ton/core'
 import { ed25519PublicKey } from '../../src/lib/ed25519.ts'
 
 /** All that a channel remembers, and where it lives. */
@@ -201,7 +201,7 @@ function isLive({ status }: ModelChannel): boolean {
 
 /** Who gets what was never settled: any standard address, so that also a channel that could not open pays back. */
 function payerOf({ terms }: ModelChannel): Address {
-  return strictly(() => terms.beginParse().loadAddress())
+  return strictly(() => standardAddress(terms.beginParse()))
 }
 
 /** Everybody and everything in the terms of a channel that could open. */
@@ -224,10 +224,16 @@ function signedAmount(cell: Cell, tag: number, more: number): { chain: number; a
   const slice = ordinary(cell)
   need(slice.remainingBits >= 32 && slice.loadUint(32) === tag, 63)
   return strictly(() => {
-    const parts = { chain: slice.loadInt(32), address: slice.loadAddress(), amount: slice.loadCoins() }
+    const parts = { chain: slice.loadInt(32), address: standardAddress(slice), amount: slice.loadCoins() }
     slice.skip(more).endParse()
     return parts
   })
+}
+
+/** `addr_std` without anycast, as the TVM reads it; the library at hand passes over anycast. */
+function standardAddress(slice: Slice): Address {
+  need(slice.loadUint(3) === 0b100, 9)
+  return new Address(slice.loadInt(8), slice.loadBuffer(32))
 }
 
 function isSignedBy(key: Buffer, cell: Cell, signature: Buffer): boolean {
@@ -255,6 +261,7 @@ function need(holds: boolean, exit: number): void {
   if (!holds) throw new Refusal(exit)
 }
 
-function least(a: bigint, b: bigint): bigint {
+/** The smaller of two amounts. */
+export function least(a: bigint, b: bigint): bigint {
   return a < b ? a : b
 }

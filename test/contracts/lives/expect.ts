@@ -5,7 +5,7 @@
 import type { Address, Cell } from '@ton/core'
 import { beginCell } from '@ton/core'
 import type { Delivery, Receipt } from '../machine.ts'
-import { judge, type ModelChannel, type Payment, type Told } from '../model.ts'
+import { judge, least, type ModelChannel, type Payment, type Told } from '../model.ts'
 
 /** The most gas that anything on the channel needs; with as much, a message never stops half way. */
 const mostGas = 5_750n
@@ -36,7 +36,8 @@ export function expectedAfter(
   const { value, bounce, bounced, init, from } = delivery
   const { rent, gas, forward, fine } = fees
   const balance = before.balance - rent + value
-  const enough = (value * 65_536n) / gasPrice >= mostGas
+  // Rent that is due is taken first, also from what the message brings.
+  const enough = (least(balance, value) * 65_536n) / gasPrice >= mostGas
   const stays = { exitCode, actionCode: 0, model: before.model, active: before.active || exitCode !== undefined, removed: false }
   const refused = (): Expected => {
     const returned = bounce && !bounced && out.length > 0

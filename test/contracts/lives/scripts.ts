@@ -28,6 +28,13 @@ const everyOp: Op[] = [
 const senders = ['stranger', 'payee', 'payer'] as const
 const at = (wait: Wait, of: Step): Step => ({ ...of, wait })
 
+/** The same with nothing on the account, and with just enough for the gas and hardly enough for the way of what is sent. */
+function starvedAfterYears(op: Op): Step[] {
+  return [330_000, 345_000, 360_000, 375_000, 390_000, 405_000, 420_000, 449_000].map((entropy, index) =>
+    at(index === 0 ? 'year' : 'none', step(op, { value: 'starved', entropy: entropy + 7 * 450_000 })),
+  )
+}
+
 export const scripts: Record<string, readonly Step[]> = {
   'opens and is topped up by every form': [
     ...(['deposit', 'empty', 'comment'] as const).flatMap((op, channel) => [step(op, { channel, value: 'large' })]),
@@ -154,6 +161,21 @@ export const scripts: Record<string, readonly Step[]> = {
     at('year', step('settle', { amount: 'all', entropy: 7 })),
     step('settle', { amount: 'all', bounce: false }),
   ],
+  'rent that has eaten everything, and little gas to close with': [
+    step('deposit', { value: 'missing+1' }),
+    ...starvedAfterYears('closeByPayee'),
+    ...starvedAfterYears('startClose'),
+    startClose,
+    at('toClosesAt', step('settle')),
+    ...starvedAfterYears('finishClose'),
+    step('closeByPayee'),
+    ...starvedAfterYears('finishClose'),
+  ],
+  'a sweep of nothing, with gas enough and nothing left to forward with': [
+    open,
+    step('closeByPayee'),
+    ...[300_000, 315_000, 330_000, 345_000, 360_000, 390_000].map(entropy => step('finishClose', { value: 'starved', entropy })),
+  ],
   'signatures under a key of small order': [
     { ...open, channel: 2 },
     ...Array.from({ length: 12 }, (_, index) => step('settle', { channel: 2, entropy: 3 * index + 1 })),
@@ -163,4 +185,7 @@ export const scripts: Record<string, readonly Step[]> = {
     step('deposit', { channel: index + 3, value: 'large' }),
     step('finishClose', { channel: index + 3 }),
   ]),
+  'terms under which nothing may open, after their time': Object.keys(oddTerms).map((_, index) =>
+    at('pastOpenUntil', step('finishClose', { channel: index + 3 })),
+  ),
 }
