@@ -19,7 +19,7 @@ import {
   type TupleItem,
 } from '@ton/core'
 import { createEmptyShardAccount, Executor, internal } from '@ton/sandbox'
-import { mainnetPrices } from '../support/ton-config.ts'
+import { mainnetPrices, testChain } from '../support/ton-config.ts'
 
 /** One message, from anybody. */
 export interface Delivery {
@@ -53,20 +53,39 @@ export interface Receipt {
   readonly vmLog: string
 }
 
-/** The TVM, and the chain's configuration. Make one and keep it: it takes half a second and 30 MB. */
-export interface Machine {
+/** The TVM under the configuration of a chain. */
+interface Chain {
   readonly executor: Executor
   readonly config: string
 }
 
-/** A machine with today's mainnet prices and the tests' global id. */
+/** The TVM on every chain. Make one and keep it: each chain takes half a second and 30 MB. */
+export interface Machine {
+  /** The chain of a global id, under today's mainnet prices. */
+  readonly on: (globalId: number) => Promise<Chain>
+}
+
+/** A machine on which the tests' own chain is made already. */
 export async function createMachine(): Promise<Machine> {
-  return { executor: await Executor.create(), config: mainnetPrices().toBoc().toString('base64') }
+  // An executor each: one that is given another configuration than before reads it all again.
+  const chains = new Map<number, Promise<Chain>>()
+  const on = (globalId: number) => {
+    const chain = chains.get(globalId) ?? createChain(globalId)
+    chains.set(globalId, chain)
+    return chain
+  }
+  await on(testChain)
+  return { on }
+}
+
+async function createChain(globalId: number): Promise<Chain> {
+  return { executor: await Executor.create(), config: mainnetPrices(globalId).toBoc().toString('base64') }
 }
 
 export class Account {
   readonly address: Address
   readonly #machine: Machine
+  readonly #chain: number
   readonly #logged: boolean
   #shard: string
   #lt = 1_000_000n
@@ -75,8 +94,9 @@ export class Account {
   code: Cell | undefined
   data: Cell | undefined
 
-  constructor(machine: Machine, address: Address, { logged = false } = {}) {
+  constructor(machine: Machine, address: Address, { chain = testChain, logged = false } = {}) {
     this.#machine = machine
+    this.#chain = chain
     this.address = address
     this.#logged = logged
     this.#shard = beginCell()
@@ -108,10 +128,11 @@ export class Account {
     return receiptOf(loadTransaction(CellClass.fromBase64(result.transaction).beginParse()), result.vmLog)
   }
 
-  #execute(message: Cell, now: number) {
+  async #execute(message: Cell, now: number) {
     this.#lt += 1_000n
-    return this.#machine.executor.runTransaction({
-      config: this.#machine.config,
+    const { executor, config } = await this.#machine.on(this.#chain)
+    return executor.runTransaction({
+      config,
       libs: null,
       verbosity: this.#logged ? 'full_location' : 'short',
       shardAccount: this.#shard,
@@ -159,10 +180,11 @@ function receiptOf({ description, outMessages, totalFees }: Transaction, vmLog: 
 
 /** Runs a get-method of a contract that stands nowhere. `exitCode` is 11 for a method that it does not have. */
 export async function runGetMethod(
-  { executor, config }: Machine,
+  machine: Machine,
   { code, data }: { code: Cell; data: Cell },
   name: string,
 ): Promise<{ exitCode: number; stack: TupleItem[]; vmLog: string }> {
+  const { executor, config } = await machine.on(testChain)
   const { output } = await executor.runGetMethod({
     code,
     data,

@@ -14,6 +14,8 @@ export interface ModelChannel {
   readonly address: Address
   /** The cell, as it stands in the address. */
   readonly terms: Cell
+  /** What stands behind the layout in its storage; nothing in every channel that our code would name. */
+  readonly tail: Cell
   readonly payerKey: Buffer
   readonly payeeKey: Buffer
   readonly status: number
@@ -142,6 +144,7 @@ function settle(channel: ModelChannel, body: Slice, now: number, balanceBefore: 
     rest.endParse()
     return parts
   })
+  need(hasLayout(channel), 9)
   need(isSignedBy(channel.payerKey, auth, authSig), 103)
   need(isSignedBy(channel.payeeKey, claim, claimSig), 103)
   const authorized = signedAmount(auth, 0x564f5531, 0)
@@ -164,6 +167,7 @@ function release(channel: ModelChannel, body: Slice): void {
     body.endParse()
     return parts
   })
+  need(hasLayout(channel), 9)
   need(isSignedBy(channel.payeeKey, cell, signature), 103)
   const { chain, address, amount } = signedAmount(cell, 0x52454c31, 0)
   need(chain === channel.chain, 104)
@@ -197,6 +201,11 @@ function close(channel: ModelChannel, now: number): Verdict {
 
 function isLive({ status }: ModelChannel): boolean {
   return status === 1 || status === 2
+}
+
+/** Whoever has put more into the storage of an address than the layout can be paid back from it, but pays nobody. */
+function hasLayout({ tail }: ModelChannel): boolean {
+  return tail.bits.length === 0 && tail.refs.length === 0
 }
 
 /** Who gets what was never settled: any standard address, so that also a channel that could not open pays back. */

@@ -81,10 +81,11 @@ class Life {
   #active = false
 
   constructor(newborn: Newborn, options: Options) {
+    const { chain, address } = newborn.model
     this.model = newborn.model
     this.#newborn = newborn
     this.#options = options
-    this.#account = new Account(options.machine, newborn.model.address, { logged: options.onLog !== undefined })
+    this.#account = new Account(options.machine, address, { chain, logged: options.onLog !== undefined })
     this.#invariants = new Invariants(newborn, options.tally)
   }
 

@@ -1,10 +1,12 @@
 /** What the parties of the random lives sign and send, rightly or wrongly: a step in, the body of a message out. */
-import { type Address, type Builder, beginCell, type Cell } from '@ton/core'
+import { type Builder, beginCell, type Cell } from '@ton/core'
 import { sha256, utf8 } from '../../../src/lib/bytes.ts'
 import { closeByPayeeBody, depositBody, finishCloseBody, startCloseBody } from '../../../src/payment-channel/index.ts'
 import { signCell, testAddress } from '../../support/ton.ts'
+import { testChain } from '../../support/ton-config.ts'
 import type { ModelChannel } from '../model.ts'
 import { damagedBody, damagedCell, damagedRest, type Side } from './damage.ts'
+import { oddAddresses } from './odd-addresses.ts'
 import type { Step } from './steps.ts'
 import type { TorsionKey } from './torsion.ts'
 import { keys, torsion } from './world.ts'
@@ -162,21 +164,19 @@ function minSettledOf(step: Step, channel: ModelChannel): bigint {
 }
 
 /** By hand: our own codec refuses amounts that the chain takes. */
-function signedCell(tag: number, { chain, channel }: { chain: number; channel: Address }, amount: bigint): Builder {
-  return beginCell().storeUint(tag, 32).storeInt(chain, 32).storeAddress(channel).storeCoins(amount)
+function signedCell(tag: number, { chain, channel }: { chain: number; channel: Cell }, amount: bigint): Builder {
+  return beginCell().storeUint(tag, 32).storeInt(chain, 32).storeSlice(channel.beginParse()).storeCoins(amount)
 }
 
 function reference(side: Side, { faults, entropy }: Step, { chain, address }: ModelChannel) {
   const has = (fault: string) => faults.some(each => each === `${side}-${fault}`)
-  const elsewhere = newAddress(entropy)
+  const otherChains = [-239, -3, 0, testChain, chain + 1, -chain].filter(other => other !== chain)
+  const noAddresses = Object.values(oddAddresses)
+  const channel = has('channel') ? testAddress(`channel ${entropy % 3}`) : has('masterchain') ? testAddress('', -1) : address
   return {
-    chain: has('chain') ? [-239, -3, 0, chain + 1, -chain][entropy % 5]! : chain,
-    channel: has('channel') ? elsewhere : has('masterchain') ? testAddress('', -1) : address,
+    chain: has('chain') ? otherChains[entropy % otherChains.length]! : chain,
+    channel: has('address') ? noAddresses[entropy % noAddresses.length]! : beginCell().storeAddress(channel).endCell(),
   }
-}
-
-function newAddress(entropy: number) {
-  return testAddress(`channel ${entropy % 3}`)
 }
 
 function signature(side: Side, { faults, entropy }: Step, cell: Cell, owner: 'payer' | 'payee', custom?: TorsionKey): Buffer {

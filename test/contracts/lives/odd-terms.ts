@@ -1,6 +1,7 @@
 /** Terms under which no channel may open, each wrong in one thing. Our own codec refuses to write them. */
 import { type Address, beginCell, type Cell } from '@ton/core'
 import { testAddress, withoutBits, withTrailingBit, withTrailingRef } from '../../support/ton.ts'
+import { oddAddresses } from './odd-addresses.ts'
 import { birth, parties } from './parties.ts'
 
 interface OddTerms {
@@ -12,9 +13,7 @@ interface OddTerms {
 
 const standard = (address: Address) => beginCell().storeAddress(address).endCell()
 const elsewhere = testAddress('elsewhere', -1)
-const anycast = beginCell().storeUint(0b101, 3).storeUint(1, 5).storeUint(1, 1).storeInt(0, 8).storeBuffer(parties.payer.hash).endCell()
-const variable = beginCell().storeUint(0b110, 3).storeUint(256, 9).storeInt(0, 32).storeBuffer(parties.payer.hash).endCell()
-const nobody = beginCell().storeUint(0b00, 2).endCell()
+const { nobody, external, anycast, variable } = oddAddresses
 
 function terms({ payer = standard(parties.payer), payee = standard(parties.payee), challengePeriod = 3_600 }): Cell {
   return beginCell()
@@ -39,6 +38,8 @@ export const oddTerms = {
   'a payee at a variable address': { cell: terms({ payee: variable }), payer, payee: undefined },
   'no payer': { cell: terms({ payer: nobody }), payer: undefined, payee: undefined },
   'no payee': { cell: terms({ payee: nobody }), payer, payee: undefined },
+  'a payer outside of the chain': { cell: terms({ payer: external }), payer: undefined, payee: undefined },
+  'a payee outside of the chain': { cell: terms({ payee: external }), payer, payee: undefined },
   'a bit too many': { cell: withTrailingBit(terms({})), payer, payee },
   'a reference': { cell: withTrailingRef(terms({})), payer, payee },
   'a bit too few': { cell: withoutBits(terms({})), payer, payee },

@@ -1,10 +1,13 @@
 /** Lives that are not left to chance: each rule of the contract kept once, and broken once in every way the steps can say. */
 import { oddTerms } from './odd-terms.ts'
 import { faults, type Op, plainStep, type Step, type Wait } from './steps.ts'
+import { goodChannels, oddTails } from './world.ts'
 
 function step(op: Op, changes: Partial<Step> = {}): Step {
   return { ...plainStep, op, value: 'plenty', entropy: 77, ...changes }
 }
+
+const odd = Object.keys(oddTerms).map((_, index) => goodChannels + index)
 
 const open = step('deposit', { value: 'large', entropy: 2_000_000_000 })
 const settle = step('settle')
@@ -180,12 +183,38 @@ export const scripts: Record<string, readonly Step[]> = {
     { ...open, channel: 2 },
     ...Array.from({ length: 12 }, (_, index) => step('settle', { channel: 2, entropy: 3 * index + 1 })),
   ],
-  'terms under which nothing may open': Object.keys(oddTerms).flatMap((_, index) => [
-    step('transfer', { channel: index + 3, value: 'large' }),
-    step('deposit', { channel: index + 3, value: 'large' }),
-    step('finishClose', { channel: index + 3 }),
+  'terms under which nothing may open': odd.flatMap(channel => [
+    step('transfer', { channel, value: 'large' }),
+    step('deposit', { channel, value: 'large' }),
+    step('finishClose', { channel }),
   ]),
-  'terms under which nothing may open, after their time': Object.keys(oddTerms).map((_, index) =>
-    at('pastOpenUntil', step('finishClose', { channel: index + 3 })),
-  ),
+  'terms under which nothing may open, after their time': odd.map(channel => at('pastOpenUntil', step('finishClose', { channel }))),
+  'storage with more in it than a channel’s': oddTails.flatMap((_, index) => {
+    const channel = goodChannels + odd.length + index
+    return [open, settle, release, startClose, settle, release, at('toClosesAt', finishClose)].map(each => ({ ...each, channel }))
+  }),
+  'one address on two chains': [
+    open,
+    { ...open, channel: 3 },
+    settle,
+    step('replay', { channel: 3, entropy: 0 }),
+    { ...settle, channel: 3, entropy: 900 },
+    step('replay', { entropy: 1 }),
+    ...[0, 1, 2, 3, 4].flatMap(entropy =>
+      (['auth-chain', 'claim-chain'] as const).map(fault => step('settle', { channel: 3, faults: [fault], entropy })),
+    ),
+    ...[0, 1, 2, 3, 4].map(entropy => ({ ...release, channel: 3, faults: ['claim-chain'] as const, entropy })),
+    { ...release, channel: 3 },
+    step('replay', { entropy: 17 }),
+    release,
+  ],
+  'signed for no address at all': [
+    open,
+    settle,
+    ...[0, 1, 2, 3].flatMap(entropy => [
+      step('settle', { faults: ['auth-address'], entropy }),
+      step('settle', { faults: ['claim-address'], entropy }),
+      { ...release, faults: ['claim-address'] as const, entropy },
+    ]),
+  ],
 }

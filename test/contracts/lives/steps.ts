@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check'
 import { oddTerms } from './odd-terms.ts'
+import { goodChannels, oddTails } from './world.ts'
 
 const ops = [
   'deposit',
@@ -85,6 +86,8 @@ export const faults = [
   'body-stub',
   'body-ref',
   'body-no-ref',
+  'auth-address',
+  'claim-address',
 ] as const
 export type Fault = (typeof faults)[number]
 
@@ -110,11 +113,11 @@ function weighted<T>(choices: readonly T[], weights: readonly number[]): fc.Arbi
   return fc.oneof(...choices.map((choice, index) => ({ weight: weights[index] ?? 1, arbitrary: fc.constant(choice) })))
 }
 
-/** The channels with odd terms come after the three good ones. */
-const odd = Object.keys(oddTerms).map((_, index) => 3 + index)
+/** The odd channels come after the good ones. */
+const odd = Array.from({ length: Object.keys(oddTerms).length + oddTails.length }, (_, index) => goodChannels + index)
 
 const step: fc.Arbitrary<Step> = fc.record({
-  channel: fc.oneof({ weight: 11, arbitrary: weighted([0, 1, 2], [7, 2, 2]) }, { weight: 1, arbitrary: fc.constantFrom(...odd) }),
+  channel: fc.oneof({ weight: 11, arbitrary: weighted([0, 1, 2, 3], [6, 2, 2, 2]) }, { weight: 1, arbitrary: fc.constantFrom(...odd) }),
   wait: weighted(waits, [160, 12, 8, 3, 3, 2, 10, 8, 1]),
   op: weighted(ops, [16, 4, 4, 60, 5, 8, 8, 1, 8, 3, 2, 2, 1]),
   from: weighted(['right', 'payer', 'payee', 'stranger'] as const, [6, 1, 1, 1]),
