@@ -16,13 +16,17 @@ it('no instruction and no branch is left out', async () => {
   const machine = await createMachine()
   const channels = newborns(channelCode)
   const seen = new Branches()
-  for (const steps of Object.values(scripts))
-    await live(steps, { machine, newborns: channels, tally: new Tally(), onLog: log => seen.add(log) })
+  const tally = new Tally()
+  for (const steps of Object.values(scripts)) await live(steps, { machine, newborns: channels, tally, onLog: log => seen.add(log) })
   const { data } = channels[0]!.init
   for (const method of ['channel_data', 'nothing_of_ours'])
     seen.add((await runGetMethod(machine, { code: channelCode, data }, method)).vmLog)
   // Data that is no channel's: the one way in which the get-method ends otherwise.
   seen.add((await runGetMethod(machine, { code: channelCode, data: beginCell().endCell() }, 'channel_data')).vmLog)
+
+  // What an operation costs decides what cannot be sent: lives that are a nanoTON short of it must stay so.
+  const unpaid = [...tally.outcomes].filter(([, outcomes]) => outcomes.has('unpaid')).map(([op]) => op)
+  expect(unpaid.toSorted()).toEqual(['finishClose', 'settle', 'startClose'])
 
   const instructions = seen.instructions(channelCode)
   const branches = seen.branches()

@@ -9,8 +9,8 @@ import { judge, least, type ModelChannel, type Payment, type Told } from '../mod
 
 /** The most gas that anything on the channel needs; with as much, a message never stops half way. */
 const mostGas = 5_750n
-/** More than the forwarding fee of anything a channel sends, in nanoTON, to each workchain. */
-const mostForward = { basechain: 120_000n, masterchain: 2_500_000n }
+/** The forwarding fee of anything a channel sends, in nanoTON, to each workchain. */
+const forwardFee = { basechain: 66_667n, masterchain: 1_666_667n }
 /** Of one unit of gas in the basechain, in 2^-16 nanoTON. */
 const gasPrice = 4_369_067n
 
@@ -42,7 +42,7 @@ export function expectedAfter(
   const refused = (): Expected => {
     const returned = bounce && !bounced && out.length > 0
     // Too little for its own way back is the one reason to keep it.
-    if (bounce && !returned) demand(value - gas < mostForward.basechain, 'the value of a refused message was kept')
+    if (bounce && !returned) demand(value - gas < forwardFee.basechain, 'the value of a refused message was kept')
     if (!returned) return { ...stays, balance: balance - gas, out: [] }
     return { ...stays, balance: before.balance - rent, out: [{ to: from, value: value - gas - forward, bounced: true }] }
   }
@@ -59,13 +59,14 @@ export function expectedAfter(
   if (verdict.next === undefined) return { ...refused(), exitCode: verdict.exit }
   const { payment, next, removed = false } = verdict
   if (!payment) return { ...stays, exitCode: 0, model: next, balance: balance - gas, out: [] }
+  const isNotice = payment.carries.kind === 'notice'
   if (actionCode !== 0) {
-    const most = payment.to.workChain === 0 ? mostForward.basechain : mostForward.masterchain
-    demand(carried(payment, balance, value) - gas < most, 'a payment failed although there were coins for it')
+    const fee = payment.to.workChain === 0 ? forwardFee.basechain : forwardFee.masterchain
+    const needed = isNotice ? fee + 1n : fee
+    demand(carried(payment, balance, value) - gas < needed, 'a payment failed although there were coins for it')
     return { ...stays, exitCode: 0, actionCode: 37, balance: balance - gas - fine, out: [] }
   }
   // A notice takes its one nanoTON and its fee from the balance; other payments bear all fees themselves.
-  const isNotice = payment.carries.kind === 'notice'
   const sent = isNotice ? 1n : carried(payment, balance, value) - gas - forward
   return {
     exitCode: 0,

@@ -8,6 +8,7 @@ function step(op: Op, changes: Partial<Step> = {}): Step {
 }
 
 const odd = Object.keys(oddTerms).map((_, index) => goodChannels + index)
+const withMasterchainPayer = odd[Object.keys(oddTerms).indexOf('a payer in the masterchain')]!
 
 const open = step('deposit', { value: 'large', entropy: 2_000_000_000 })
 const settle = step('settle')
@@ -37,6 +38,13 @@ function starvedAfterYears(op: Op): Step[] {
     at(index === 0 ? 'year' : 'none', step(op, { value: 'starved', entropy: entropy + 7 * 450_000 })),
   )
 }
+
+/** Open, and ten years later: nothing is left, and some rent is owed. */
+const openedAndEaten = [
+  step('deposit', { value: 'missing+1' }),
+  ...[400_000, 400_000].map(entropy => step('bounced', { value: 'starved', entropy })),
+  ...[7, 1].map(entropy => at('year', step('bounced', { value: 'zero', entropy }))),
+]
 
 export const scripts: Record<string, readonly Step[]> = {
   'opens and is topped up by every form': [
@@ -174,10 +182,26 @@ export const scripts: Record<string, readonly Step[]> = {
     step('closeByPayee'),
     ...starvedAfterYears('finishClose'),
   ],
+  // 251,668 nanoTON of gas, a fee of 66,667, and the one nanoTON of the notice that is missing.
+  'a start of a close that cannot pay its notice': [
+    ...openedAndEaten,
+    step('startClose', { value: 'starved', entropy: 318_335 }),
+    startClose,
+  ],
+  // As much as a notice and eight units of gas more would take: what the chain charges for one more bit of a sending mode.
+  'a start of a close that can pay its notice': [...openedAndEaten, step('startClose', { value: 'starved', entropy: 318_868 }), startClose],
   'a sweep of nothing, with gas enough and nothing left to forward with': [
     open,
     step('closeByPayee'),
     ...[300_000, 315_000, 330_000, 345_000, 360_000, 390_000].map(entropy => step('finishClose', { value: 'starved', entropy })),
+  ],
+  'a sweep of an address that nobody opened, with nothing left to forward with': [
+    at('pastOpenUntil', step('finishClose', { value: 'starved', entropy: 320_000 })),
+    step('finishClose', { value: 'starved', entropy: 449_000 }),
+  ],
+  'a sweep to the masterchain, whose way costs more than the way back': [
+    at('pastOpenUntil', step('finishClose', { channel: withMasterchainPayer, value: 'starved', entropy: 449_000 })),
+    step('finishClose', { channel: withMasterchainPayer }),
   ],
   'signatures under a key of small order': [
     { ...open, channel: 2 },
