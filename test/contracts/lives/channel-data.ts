@@ -1,9 +1,9 @@
-/** Does `channel_data` tell what stands in storage? Asked of a state in which no two members are alike and each fills its bits. */
+/** Does `channel_data` tell what stands in storage? Asked of a state in which no two members are alike, and of storage with more in it. */
 
 import type { Machine } from '../machine.ts'
 import { runGetMethod } from '../machine.ts'
 import { demand } from './expect.ts'
-import { type Newborn, storageOf } from './world.ts'
+import { type Newborn, oddTails, storageOf } from './world.ts'
 
 /** Compares the answer of `newborn`'s code with its storage, member by member. Throws `Divergence`. */
 export async function tellsItsState(machine: Machine, { init: { code }, model }: Newborn): Promise<void> {
@@ -25,6 +25,10 @@ export async function tellsItsState(machine: Machine, { init: { code }, model }:
   }
   const terms = stack[6]
   demand(terms?.type === 'cell' && terms.cell.equals(state.terms), 'channel_data tells other terms')
+  for (const tail of oddTails) {
+    const odd = await runGetMethod(machine, { code, data: storageOf({ ...state, tail }) }, 'channel_data')
+    demand(odd.exitCode === 9, 'channel_data tells of storage that is no channel’s')
+  }
 }
 
 function numberOf(key: Buffer): bigint {

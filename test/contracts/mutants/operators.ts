@@ -10,9 +10,6 @@ export interface Operator {
   readonly replacements: (match: RegExpExecArray) => readonly string[]
 }
 
-/** A check that is gone. These alone run in `npm test`. */
-export const droppedCheck = 'check dropped'
-
 const statuses = ['NEW', 'OPEN', 'CLOSING', 'CLOSED']
 const modes = [
   'SEND_MODE_REGULAR',
@@ -42,7 +39,7 @@ const pairs = [
 ] as const
 
 export const operators: readonly Operator[] = [
-  { name: droppedCheck, find: /assert \(.*\) throw \w+;|\S+\.assertEnd\(\);/g, replacements: () => [''] },
+  { name: 'check dropped', find: /assert \(.*\) throw \w+;|\S+\.assertEnd\(\);/g, replacements: () => [''] },
   {
     name: 'check turned',
     find: /assert \((.*)\) throw (\w+);/g,

@@ -11,6 +11,7 @@ import { readContract } from '../../../scripts/compile-contract.ts'
 import { createMachine } from '../machine.ts'
 import { channelTrials, compileChannel } from './channel.ts'
 import { equivalents } from './equivalents.ts'
+import { findingsOf, isGood, type Tried } from './findings.ts'
 import { fateOf } from './kill.ts'
 import { mutantsOf } from './make.ts'
 
@@ -23,44 +24,32 @@ const original = await compileChannel()
 for (const { run } of trials) await run(original)
 
 const begin = performance.now()
-const killers = new Map<string, number>()
-const count = { made: 0, killed: 0, equivalent: 0, survived: 0, 'does not compile': 0, 'compiles to the same code': 0 }
-const unmet = new Set(Object.keys(equivalents))
-const say = (line: string) => values.quiet || console.log(line)
-for (const mutant of mutantsOf(source).filter(({ name, operator }) => `${operator} ${name}`.includes(values.only))) {
-  const title = `${String(mutant.line).padStart(3)}  ${mutant.name}`
-  const reason = equivalents[mutant.name]
-  unmet.delete(mutant.name)
+const chosen = mutantsOf(source).filter(({ name, operator }) => `${operator} ${name}`.includes(values.only))
+const tried: Tried[] = []
+for (const mutant of chosen) {
+  const { name, line } = mutant
   const fate = await fateOf(mutant, { compile: compileChannel, original, trials })
-  if (fate.kind === 'none') {
-    count[fate.why]++
-    continue
-  }
-  count.made++
-  if (fate.kind === 'killed') {
-    count.killed++
-    killers.set(fate.by, (killers.get(fate.by) ?? 0) + 1)
-    say(`${title}\n       killed by “${fate.by}”: ${fate.because.slice(0, 120)}`)
-    if (reason) console.log(`       BUT IT IS LISTED AS EQUIVALENT: ${reason}`)
-    if (reason) process.exitCode = 1
-  } else if (reason) {
-    count.equivalent++
-    say(`${title}\n       equivalent: ${reason}`)
-  } else {
-    count.survived++
-    process.exitCode = 1
-    console.log(`${title}\n       SURVIVED`)
-  }
+  tried.push({ name, fate })
+  if (values.quiet || fate.kind === 'none') continue
+  console.log(`${String(line).padStart(3)}  ${name}`)
+  if (fate.kind === 'killed') console.log(`       killed by “${fate.by}”: ${fate.because.slice(0, 120)}`)
+  else console.log(equivalents[name] ? `       equivalent: ${equivalents[name]}` : '       SURVIVED')
 }
-if (values.only === '' && unmet.size > 0) {
-  process.exitCode = 1
-  console.log(`listed as equivalent, but never made: ${[...unmet].join('; ')}`)
-}
-console.log(`\n${'mutants'.padStart(7)}  killed by`)
-for (const [by, mutants] of [...killers].sort(([, a], [, b]) => b - a)) console.log(`${String(mutants).padStart(7)}  ${by}`)
+
+// A part of the mutants says nothing of reasons for the others.
+const reasons = Object.entries(equivalents).filter(([name]) => values.only === '' || chosen.some(mutant => mutant.name === name))
+const findings = findingsOf(tried, Object.fromEntries(reasons))
+const { count, killers, unexplained, killedAlthoughListed, listedButNeverTried } = findings
+console.log('\nmutants  killed by')
+for (const [by, mutants] of killers) console.log(`${String(mutants).padStart(7)}  ${by}`)
+const seconds = Math.round((performance.now() - begin) / 1000)
 console.log(
-  `\nChannel: ${count.made} mutants in ${Math.round((performance.now() - begin) / 1000)} s: ${count.killed} killed, ${count.equivalent} equivalent, ${count.survived} survived`,
+  `\nChannel: ${count.made} mutants in ${seconds} s: ${count.killed} killed, ${count.equivalent} equivalent, ${count.survived} survived`,
 )
 console.log(
   `not counted: ${count['does not compile']} that do not compile, ${count['compiles to the same code']} that compile to the same code`,
 )
+for (const name of unexplained) console.log(`SURVIVED, and nobody says why: ${name}`)
+for (const name of killedAlthoughListed) console.log(`killed, but listed as equivalent: ${name}`)
+for (const name of listedButNeverTried) console.log(`listed as equivalent, but never made: ${name}`)
+process.exitCode = isGood(findings) ? 0 : 1
