@@ -210,7 +210,7 @@ function hasLayout({ tail }: ModelChannel): boolean {
 
 /** Who gets what was never settled: any standard address, so that also a channel that could not open pays back. */
 function payerOf({ terms }: ModelChannel): Address {
-  return strictly(() => standardAddress(terms.beginParse()))
+  return strictly(() => standardAddress(ordinary(terms)))
 }
 
 /** Everybody and everything in the terms of a channel that could open. */
@@ -221,11 +221,9 @@ function parties({ terms }: ModelChannel): { payer: Address; payee: Address; cha
 
 /** The uint32 that stands 96 bits before the end. */
 function openUntil({ terms }: ModelChannel): number {
-  need(terms.bits.length >= 96, 9)
-  return terms
-    .beginParse()
-    .skip(terms.bits.length - 96)
-    .loadUint(32)
+  const slice = ordinary(terms)
+  need(slice.remainingBits >= 96, 9)
+  return slice.skip(slice.remainingBits - 96).loadUint(32)
 }
 
 /** Reads `tag chain:int32 channel:MsgAddressInt amount:Coins` and `more` bits, to the very end. */

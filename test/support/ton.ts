@@ -34,6 +34,12 @@ export function withoutRef(cell: Cell): Cell {
   return kept.endCell()
 }
 
+/** A reference to a library nobody published, or a Merkle proof of `cell`. */
+export function exotic(cell: Cell, kind: 'library' | 'proof'): Cell {
+  if (kind === 'library') return beginCell().storeUint(2, 8).storeBuffer(cell.hash()).endCell({ exotic: true })
+  return beginCell().storeUint(3, 8).storeBuffer(cell.hash(0)).storeUint(cell.depth(0), 16).storeRef(cell).endCell({ exotic: true })
+}
+
 /** Signs any cell, also one that our code would never sign. */
 export function signCell(key: KeyPair, cell: Cell): Buffer {
   return sign(null, cell.hash(), key.privateKey)

@@ -64,7 +64,7 @@ function whenOf(wait: Wait, entropy: number, now: number, { closesAt, terms }: M
 
 function openUntilOf(terms: Cell): number {
   const { length } = terms.bits
-  return length < 96
+  return length < 96 || terms.isExotic
     ? 0
     : terms
         .beginParse()

@@ -1,6 +1,6 @@
 /** The ways to break a cell that the faults of a step name. */
 import { beginCell, type Cell } from '@ton/core'
-import { withoutBits, withoutRef, withTrailingBit, withTrailingRef } from '../../support/ton.ts'
+import { exotic, withoutBits, withoutRef, withTrailingBit, withTrailingRef } from '../../support/ton.ts'
 import type { Fault, Step } from './steps.ts'
 
 /** Which signed cell: the payer's, or the payee's. */
@@ -18,7 +18,7 @@ export function damagedCell(side: Side, { faults, entropy }: Step, cell: Cell): 
     if (fault === `${side}-ref`) damaged = withTrailingRef(damaged)
     if (fault === `${side}-padded`) damaged = padded(damaged)
     if (fault === `${side}-other`) damaged = beginCell().storeUint(entropy, 32).endCell()
-    if (fault === `${side}-exotic`) damaged = exotic(damaged, entropy)
+    if (fault === `${side}-exotic`) damaged = exotic(damaged, entropy % 2 === 0 ? 'library' : 'proof')
   }
   return damaged
 }
@@ -43,12 +43,6 @@ function padded(cell: Cell): Cell {
     .endCell()
 }
 
-/** A reference to a library nobody published, or a Merkle proof of the cell. */
-function exotic(cell: Cell, entropy: number): Cell {
-  if (entropy % 2 === 0) return beginCell().storeUint(2, 8).storeBuffer(cell.hash()).endCell({ exotic: true })
-  return beginCell().storeUint(3, 8).storeBuffer(cell.hash(0)).storeUint(cell.depth(0), 16).storeRef(cell).endCell({ exotic: true })
-}
-
 /** The cell that holds the claim and its signature. */
 export function damagedRest(faults: readonly Fault[], rest: Cell): Cell {
   let damaged = rest
@@ -58,7 +52,7 @@ export function damagedRest(faults: readonly Fault[], rest: Cell): Cell {
     if (fault === 'rest-short') damaged = withoutBits(damaged)
     if (fault === 'rest-ref') damaged = withTrailingRef(damaged)
     if (fault === 'rest-no-ref') damaged = withoutRef(damaged)
-    if (fault === 'rest-exotic') damaged = exotic(damaged, 0)
+    if (fault === 'rest-exotic') damaged = exotic(damaged, 'library')
   }
   return damaged
 }

@@ -57,6 +57,7 @@ export function expectedAfter(
   }
   const verdict = judge(before.model, delivery, balance, value)
   if (verdict.next === undefined) return { ...refused(), exitCode: verdict.exit }
+  demand(exitCode === 0, `exit code ${exitCode}, expected 0`)
   const { payment, next, removed = false } = verdict
   if (!payment) return { ...stays, exitCode: 0, model: next, balance: balance - gas, out: [] }
   const isNotice = payment.carries.kind === 'notice'

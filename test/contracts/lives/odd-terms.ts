@@ -1,6 +1,6 @@
 /** Terms under which no channel may open, each wrong in one thing. Our own codec refuses to write them. */
 import { type Address, beginCell, type Cell } from '@ton/core'
-import { testAddress, withoutBits, withTrailingBit, withTrailingRef } from '../../support/ton.ts'
+import { exotic, testAddress, withoutBits, withTrailingBit, withTrailingRef } from '../../support/ton.ts'
 import { oddAddresses } from './odd-addresses.ts'
 import { birth, parties } from './parties.ts'
 
@@ -44,5 +44,7 @@ export const oddTerms = {
   'a reference': { cell: withTrailingRef(terms({})), payer, payee },
   'a bit too few': { cell: withoutBits(terms({})), payer, payee },
   'only the addresses': { cell: withoutBits(terms({}), 128), payer, payee },
+  'in a library': { cell: exotic(terms({}), 'library'), payer: undefined, payee: undefined },
+  'a proof of them': { cell: exotic(terms({}), 'proof'), payer: undefined, payee: undefined },
   'hardly a bit': { cell: withoutBits(terms({}), 600), payer: undefined, payee: undefined },
 } satisfies Record<string, OddTerms>

@@ -60,6 +60,7 @@ export const scripts: Record<string, readonly Step[]> = {
     settle,
   ],
   'opens until open_until': [at('toOpenUntil', open), at('pastOpenUntil', { ...open, channel: 2 })],
+  'goes on after open_until': [open, at('pastOpenUntil', step('deposit')), settle, startClose, settle, step('closeByPayee')],
   'an address that nobody opened': [
     step('transfer', { value: 'large' }),
     at('toOpenUntil', finishClose),
