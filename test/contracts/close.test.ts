@@ -228,6 +228,26 @@ describe('close_released', () => {
   })
 })
 
+describe('coins of other currencies', () => {
+  const others: [number, bigint][] = [[100, 7n]]
+
+  it('stay behind for good: nothing that a channel sends carries them', async () => {
+    const lab = await Lab.open(ton(3))
+    await lab.send(depositBody(), { others })
+    await lab.send(lab.settlement(1), { others: [[200, 5n]] })
+    await closes(lab, closeByPayeeBody(), payee)
+    lab.now = openUntil + 1
+    await closes(lab, finishCloseBody())
+    expect(await lab.others()).toEqual({ 100: 7n, 200: 5n })
+  })
+
+  it('go back with a message that is refused', async () => {
+    const lab = await Lab.open()
+    await lab.refuses(65535, beginCell().storeUint(1, 32).endCell(), { others })
+    expect(await lab.others()).toEqual({})
+  })
+})
+
 describe('the get-method', () => {
   it('says what the storage says', async () => {
     const lab = await Lab.closing()

@@ -64,6 +64,8 @@ export interface MessageOptions {
   readonly from?: Address
   readonly value?: bigint
   readonly bounced?: boolean
+  /** Coins of other currencies than TON, by their ids. */
+  readonly others?: [number, bigint][]
 }
 
 let sharedChain: Promise<Blockchain> | undefined
@@ -120,7 +122,7 @@ export class Lab {
   }
 
   /** Sends `body` to the channel, with its code and data where it is not deployed. */
-  async send(body: Cell, { from = stranger, value = ton(0.05), bounced = false }: MessageOptions = {}): Promise<Effect> {
+  async send(body: Cell, { from = stranger, value = ton(0.05), bounced = false, others = [] }: MessageOptions = {}): Promise<Effect> {
     const before = await this.balance()
     const deployed = (await this.#account()).type === 'active'
     const message = internal({
@@ -130,6 +132,7 @@ export class Lab {
       body,
       bounce: !bounced,
       bounced,
+      ec: others,
       ...(deployed ? {} : { stateInit: this.init }),
     })
     // The channel alone: what it sends is looked at, not delivered.
@@ -155,6 +158,11 @@ export class Lab {
 
   async balance(): Promise<bigint> {
     return (await this.chain.getContract(this.address)).balance
+  }
+
+  /** Coins of other currencies than TON that lie here. */
+  async others(): Promise<Readonly<Record<number, bigint>>> {
+    return (await this.chain.getContract(this.address)).ec
   }
 
   async state(): Promise<ChannelState | undefined> {
