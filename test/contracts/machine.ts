@@ -59,7 +59,7 @@ interface Chain {
   readonly config: string
 }
 
-/** The TVM on every chain. Make one and keep it: each chain takes half a second and 30 MB. */
+/** The TVM on every chain. Make one and keep it: the first chain takes a tenth of a second, and each some 30 MB. */
 export interface Machine {
   /** The chain of a global id, under today's mainnet prices. */
   readonly on: (globalId: number) => Promise<Chain>

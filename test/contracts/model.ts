@@ -4,9 +4,8 @@
  *
  * What it leaves out: gas. A message that brings too little of it stops somewhere, and that is checked for itself.
  */
-import { verify } from 'node:crypto'
-import { Address, type Cell, CellType, type Slice } from '@ton/core'
-import { ed25519PublicKey } from '../../src/lib/ed25519.ts'
+import type { Address, Cell, Slice } from '@ton/core'
+import { endsAfterQueryId, isSignedBy, least, need, ordinary, Refusal, signedAmount, standardAddress, strictly } from './model-cells.ts'
 
 /** All that a channel remembers, and where it lives. */
 export interface ModelChannel {
@@ -52,13 +51,6 @@ export type Verdict =
 const RESERVE = 10_000_000n
 const COINS_END = 1n << 120n
 const TIME_END = 2 ** 32
-
-class Refusal {
-  readonly exit: number
-  constructor(exit: number) {
-    this.exit = exit
-  }
-}
 
 /**
  * What the channel must make of `message`. `balance` is in nanoTON and includes `value`, what the message brought; rent is
@@ -224,51 +216,4 @@ function openUntil({ terms }: ModelChannel): number {
   const slice = ordinary(terms)
   need(slice.remainingBits >= 96, 9)
   return slice.skip(slice.remainingBits - 96).loadUint(32)
-}
-
-/** Reads `tag chain:int32 channel:MsgAddressInt amount:Coins` and `more` bits, to the very end. */
-function signedAmount(cell: Cell, tag: number, more: number): { chain: number; address: Address; amount: bigint } {
-  const slice = ordinary(cell)
-  need(slice.remainingBits >= 32 && slice.loadUint(32) === tag, 63)
-  return strictly(() => {
-    const parts = { chain: slice.loadInt(32), address: standardAddress(slice), amount: slice.loadCoins() }
-    slice.skip(more).endParse()
-    return parts
-  })
-}
-
-/** `addr_std` without anycast, as the TVM reads it; the library at hand passes over anycast. */
-function standardAddress(slice: Slice): Address {
-  need(slice.loadUint(3) === 0b100, 9)
-  return new Address(slice.loadInt(8), slice.loadBuffer(32))
-}
-
-function isSignedBy(key: Buffer, cell: Cell, signature: Buffer): boolean {
-  return verify(null, cell.hash(), ed25519PublicKey(key), signature)
-}
-
-function endsAfterQueryId(slice: Slice): void {
-  strictly(() => slice.skip(64).endParse())
-}
-
-function ordinary(cell: Cell): Slice {
-  need(cell.type === CellType.Ordinary, 9)
-  return cell.beginParse()
-}
-
-function strictly<T>(parse: () => T): T {
-  try {
-    return parse()
-  } catch (error) {
-    throw error instanceof Refusal ? error : new Refusal(9)
-  }
-}
-
-function need(holds: boolean, exit: number): void {
-  if (!holds) throw new Refusal(exit)
-}
-
-/** The smaller of two amounts. */
-export function least(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
 }

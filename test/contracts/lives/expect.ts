@@ -5,7 +5,8 @@
 import type { Address, Cell } from '@ton/core'
 import { beginCell } from '@ton/core'
 import type { Delivery, Receipt } from '../machine.ts'
-import { judge, least, type ModelChannel, type Payment, type Told } from '../model.ts'
+import { judge, type ModelChannel, type Payment, type Told } from '../model.ts'
+import { least } from '../model-cells.ts'
 
 /** The most gas that anything on the channel needs; with as much, a message never stops half way. */
 const mostGas = 5_750n
