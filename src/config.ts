@@ -70,6 +70,8 @@ export const priceSchema = z.strictObject({
 export const listenSchema = z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65535) })
 export const logLevelSchema = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info')
 const positive = z.int().positive()
+/** Its checksum is checked where it is used, by a library that a config alone does not load. */
+const tonAddress = z.string().regex(/^(?:[A-Za-z0-9_-]{48}|(?:0|-1):[0-9a-fA-F]{64})$/, 'must be a TON address')
 
 /** Whether `text` is an origin exactly as browsers send it, or `*`. */
 function isOrigin(text: string): boolean {
@@ -130,6 +132,18 @@ export const proxySchema = z
       policy: z.string().min(1),
       lease_seconds: z.int().min(30).max(86_400).default(600),
       root: z.string().optional(),
+      /** Where the policy's members that say "registry" come from; read through `payments.chain`. */
+      registry: z
+        .strictObject({
+          address: tonAddress,
+          poll_seconds: positive.max(3_600).default(30),
+          max_stale_seconds: positive.max(86_400).default(600),
+        })
+        .refine(({ poll_seconds, max_stale_seconds }) => max_stale_seconds >= 2 * poll_seconds, {
+          path: ['max_stale_seconds'],
+          message: 'must be at least twice poll_seconds',
+        })
+        .optional(),
     }),
     workers: z.array(z.strictObject({ id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/), url })).min(1),
     pricing: z.strictObject({ default: priceSchema, models: z.record(z.string(), priceSchema).default({}) }),

@@ -20,6 +20,7 @@ import { consoleStatus } from './proxy/console-status.ts'
 import { openFleet } from './proxy/fleet.ts'
 import { openMoney } from './proxy/money.ts'
 import { openPayer } from './proxy/payer.ts'
+import { followRegistry } from './proxy/registry.ts'
 import { secret } from './proxy/secret.ts'
 
 /** How long a cancelled worker may take to end its answer, and how long any answer may take. */
@@ -44,6 +45,7 @@ export async function runProxy(file: string): Promise<void> {
   const money = openMoney({ config, at, clock, logger, ledger, ...keys })
   const payer = await openPayer({ config, at, clock, logger, wallet: money.wallet, client: money.client })
   const fleet = openFleet({ config, at, clock, logger, ledger, payer, onJudged: (worker, code) => metrics.judged(worker, code) })
+  const registry = followRegistry({ config, client: money.client, clock, logger, onValues: values => fleet.setRegistered(values) })
   const metrics: Metrics = new Metrics({
     leases: () => fleet.counts(),
     workers: () => fleet.statuses().map(({ id, lease, state: { checks } }) => ({ id, leaseEndsAt: lease?.expiresAt, checks })),
@@ -64,7 +66,9 @@ export async function runProxy(file: string): Promise<void> {
     tee,
   })
   const obstacles = () =>
-    [ledger.healthy ? undefined : 'the ledger cannot write', fleet.obstacle()].filter(obstacle => obstacle !== undefined)
+    [ledger.healthy ? undefined : 'the ledger cannot write', registry?.obstacle(), fleet.obstacle()].filter(
+      obstacle => obstacle !== undefined,
+    )
 
   const api = createApi({
     ledger,
@@ -94,6 +98,8 @@ export async function runProxy(file: string): Promise<void> {
 
   const listening = await listen(config, at, api.fetch)
   origin = listening.url
+  // Its first answer may take a while, and until then nothing that it should list is accepted.
+  void registry?.start()
   fleet.start()
   await money.settlement.start()
   await money.claims.start()
@@ -111,6 +117,7 @@ export async function runProxy(file: string): Promise<void> {
       await money.settlement
         .settleAll()
         .catch(error => logger.error({ cause: messageOf(error) }, 'not settled at shutdown; the next start goes on'))
+    registry?.stop()
     await fleet.close()
     await ledger.close()
     logger.flush()

@@ -14,7 +14,7 @@ const sources = tracked.filter(file => file.startsWith('src/') && file.endsWith(
 const rows = [
   ['root'],
   ['api', 'relay', 'client', 'agent', 'engine', 'console', 'dev-chain'],
-  ['scheduler', 'link', 'metering', 'settlement', 'payouts'],
+  ['scheduler', 'link', 'metering', 'settlement', 'payouts', 'policy-registry'],
   ['openai', 'envelope', 'attestation', 'tee', 'ledger', 'payment-channel'],
   ['lib'],
 ]
@@ -23,7 +23,13 @@ const rowOf = (room: string) => rows.findIndex(row => row.includes(room))
 /** The room of a source file; everything directly under src/, and the folder of a composition root, is `root`. */
 function roomOf(file: string): string {
   const [, room, rest] = file.split('/')
-  return rest === undefined || room === 'dev' || room === 'proxy' || room === 'worker' || room === 'channel' || room === 'verify'
+  return rest === undefined ||
+    room === 'dev' ||
+    room === 'proxy' ||
+    room === 'worker' ||
+    room === 'channel' ||
+    room === 'verify' ||
+    room === 'registry'
     ? 'root'
     : room!
 }

@@ -21,6 +21,14 @@ export { type CollateralSource, type Lease, LeaseKeeper, type LeaseKeeperOptions
 export type { ReplayedEvents } from './policy/events.ts'
 export type { Freshness } from './policy/freshness.ts'
 export { type Policy, parsePolicy, policyVersion } from './policy.ts'
+export {
+  nothingRegistered,
+  type PolicyFile,
+  parsePolicyFile,
+  type RegisteredValues,
+  registrable,
+  withoutRegistry,
+} from './registered-policy.ts'
 export { Checklist } from './tdx/checklist.ts'
 export type { Collateral, CollateralParts } from './tdx/collateral.ts'
 export type { CryptoPort } from './tdx/crypto-port.ts'

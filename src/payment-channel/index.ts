@@ -1,4 +1,4 @@
-export { type ChainClient, type Patience, pause, poll } from './chain.ts'
+export { type ChainClient, getAccount, type Patience, pause, poll } from './chain.ts'
 export * from './code.ts'
 export * from './command.ts'
 export * from './errors.ts'

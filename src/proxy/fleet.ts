@@ -10,8 +10,12 @@ import {
   type Lease,
   LeaseKeeper,
   type LeaseState,
+  nothingRegistered,
   type Policy,
-  parsePolicy,
+  type PolicyFile,
+  parsePolicyFile,
+  type RegisteredValues,
+  withoutRegistry,
 } from '../attestation/index.ts'
 import { ConfigError, type ProxyConfig } from '../config.ts'
 import type { Ledger } from '../ledger/index.ts'
@@ -62,11 +66,14 @@ export class Fleet {
   readonly #members = new Map<string, Member>()
   readonly #options: FleetOptions
   readonly #payer: Payer | undefined
+  #file: PolicyFile
+  #registered = nothingRegistered
   #policy: Policy
 
   constructor(options: FleetOptions, collateral: CollateralClient) {
     this.#options = options
-    this.#policy = this.#readPolicy()
+    this.#file = this.#readPolicy()
+    this.#policy = this.#file.with(this.#registered)
     this.registry = new Registry({ now: () => options.clock.now() })
     for (const { id, url } of options.config.workers) this.#members.set(id, this.#open(id, url, collateral))
     this.#payer = options.payer?.(Array.from(this.#members.values(), paidWorker))
@@ -107,13 +114,22 @@ export class Fleet {
   /** Reads the policy file again; a file that is not valid keeps the policy in force and says so. Leases under the old policy end. */
   reloadPolicy(): void {
     try {
-      this.#policy = this.#readPolicy()
+      this.#file = this.#readPolicy()
     } catch (error) {
       this.#options.logger.error({ cause: messageOf(error) }, 'the policy file was not taken; the policy in force stays')
       return
     }
+    this.#policy = this.#file.with(this.#registered)
     for (const { keeper } of this.#members.values()) keeper.invalidate('the policy changed')
     this.#options.logger.info('the policy was read again; every worker is verified anew')
+  }
+
+  /** Puts these values where the policy says `"registry"`. Leases end if one is gone; where some came, who has no lease is asked again. */
+  setRegistered(values: RegisteredValues): void {
+    const lost = this.#file.registered.some(member => this.#registered[member].some(value => !values[member].includes(value)))
+    this.#registered = values
+    this.#policy = this.#file.with(values)
+    for (const { keeper } of this.#members.values()) if (lost || !keeper.current()) keeper.invalidate('the registry changed')
   }
 
   counts(): { live: number; known: number } {
@@ -186,10 +202,14 @@ export class Fleet {
     return { id, url, link, keeper, models: undefined }
   }
 
-  #readPolicy(): Policy {
-    const file = this.#options.at(this.#options.config.attestation.policy)
+  #readPolicy(): PolicyFile {
+    const { policy, registry } = this.#options.config.attestation
+    const file = this.#options.at(policy)
     try {
-      return parsePolicy(JSON.parse(readFileSync(file, 'utf8')))
+      const read = parsePolicyFile(JSON.parse(readFileSync(file, 'utf8')))
+      if (!registry) withoutRegistry(read)
+      else if (read.registered.length === 0) throw new Error('says "registry" nowhere, although attestation.registry names one')
+      return read
     } catch (cause) {
       throw new ConfigError('invalid', `attestation.policy: ${file}: ${messageOf(cause)}`, { cause })
     }

@@ -1,18 +1,21 @@
-/** The compiled contract that is committed is what its source compiles to. */
-import { readFileSync } from 'node:fs'
+/** The compiled contracts that are committed are what their sources compile to. */
 import { Cell } from '@ton/core'
 import { expect, it } from 'vitest'
-import { compileContract } from '../../scripts/compile-contract.ts'
+import { compileContract, readCompiled } from '../../scripts/compile-contract.ts'
 import { channelCode, channelCodeBoc, channelCodeHash } from '../../src/payment-channel/index.ts'
+import { registryCode, registryCodeBoc, registryCodeHash } from '../../src/policy-registry/index.ts'
 
-const committed = JSON.parse(readFileSync(new URL('../../src/payment-channel/contract/channel.compiled.json', import.meta.url), 'utf8'))
+const contracts = [
+  { name: 'channel.tolk', cell: channelCode, boc: channelCodeBoc, hash: channelCodeHash },
+  { name: 'registry.tolk', cell: registryCode, boc: registryCodeBoc, hash: registryCodeHash },
+] as const
 
-it('the source compiles to the committed code', async () => {
-  expect(await compileContract('channel.tolk')).toEqual(committed)
+it.each(contracts)('$name compiles to the committed code', async ({ name }) => {
+  expect(await compileContract(name)).toEqual(readCompiled(name))
 })
 
-it('the code hashes to the committed hash', () => {
-  expect(channelCode.hash().toString('hex')).toBe(committed.hash)
-  expect(channelCodeHash).toBe(committed.hash)
-  expect(Cell.fromBase64(channelCodeBoc).equals(channelCode)).toBe(true)
+it.each(contracts)('the code of $name hashes to the committed hash', ({ name, cell, boc, hash }) => {
+  expect(cell.hash().toString('hex')).toBe(readCompiled(name).hash)
+  expect(hash).toBe(readCompiled(name).hash)
+  expect(Cell.fromBase64(boc).equals(cell)).toBe(true)
 })

@@ -1,7 +1,6 @@
 /** Does `npm run mutants` fail when it must? Tried on fates that are made up; the run itself takes minutes. */
 import { describe, expect, it } from 'vitest'
-import { readContract } from '../../scripts/compile-contract.ts'
-import { equivalents } from './mutants/equivalents.ts'
+import { contracts } from './mutants/contracts.ts'
 import { findingsOf, isGood, type Tried } from './mutants/findings.ts'
 import { type Fate, fateOf } from './mutants/kill.ts'
 import { mutantsOf } from './mutants/make.ts'
@@ -62,8 +61,7 @@ describe('the fate of a mutant', () => {
   })
 })
 
-describe('the mutants of the channel', () => {
-  const source = readContract('channel.tolk')
+describe.each(contracts)('the mutants of $title', ({ source, equivalents }) => {
   const mutants = mutantsOf(source)
 
   it('are each another text, changed in one line', () => {

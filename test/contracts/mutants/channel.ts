@@ -1,6 +1,6 @@
 /** The channel's mutants, what they are tried by, and the ones that are the channel after all. */
 import { Cell } from '@ton/core'
-import { type CompiledContract, compileContract } from '../../../scripts/compile-contract.ts'
+import type { CompiledContract } from '../../../scripts/compile-contract.ts'
 import { tellsItsState } from '../lives/channel-data.ts'
 import { checkLives } from '../lives/check.ts'
 import { live } from '../lives/conformance.ts'
@@ -9,8 +9,6 @@ import { Tally } from '../lives/tally.ts'
 import { newborns } from '../lives/world.ts'
 import type { Machine } from '../machine.ts'
 import type { Trial } from './kill.ts'
-
-export const compileChannel = (source?: string): Promise<CompiledContract> => compileContract('channel.tolk', source)
 
 /** The get-method, every scripted life, and `randomRuns` random ones. */
 export function channelTrials(machine: Machine, randomRuns: number): Trial[] {
