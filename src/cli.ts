@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { channelCommand } from './channel/commands.ts'
 import { ConfigError } from './config.ts'
 import { CodedError } from './lib/coded-error.ts'
+import { registryCommand } from './registry/commands.ts'
 
 /** Runs the command line `argv`. Wrong usage and wrong configuration end with exit code 2 and a message that says what to do. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -73,6 +74,7 @@ function program(): Command {
     .action(async ({ data, host, port }) => (await import('./dev-chain.ts')).runDevChain({ directory: data, host, port }))
 
   command.addCommand(channelCommand())
+  command.addCommand(registryCommand())
   command
     .command('verify')
     .summary('check a quote, a worker or a proxy: is it a genuine enclave, and what a policy accepts?')

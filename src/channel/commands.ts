@@ -166,20 +166,20 @@ function paying(command: Command): Command {
     .addOption(new Option('--timeout <seconds>', 'how long to wait for each step').argParser(wholeSeconds).default(1_800))
 }
 
-const walletOption = () =>
+export const walletOption = () =>
   new Option('--wallet <file>', 'send out of this wallet (v5r1): a seed in hex, or its 24 words; mode 0600; or CHRYSALIS_WALLET_KEY')
 const keyOption = (more?: string) =>
   new Option('--key <file>', `payer key, mode 0600${more ? `, ${more}` : ''}; CHRYSALIS_PAYER_KEY or payer.key where nothing is said`)
 const apiKeyOption = () => new Option('--api-key <file>', 'file with an API key of the channel; or CHRYSALIS_API_KEY')
-const chainOption = () =>
+export const chainOption = () =>
   new Option('--chain <url...>', 'JSON-RPC endpoint (toncenter v2); several must agree').argParser<string[]>((url, before) => [
     ...(before ?? []),
     httpUrl(url),
   ])
-const networkOption = () => new Option('--network <name>', 'which chain it is').choices(networkNames).default('mainnet')
+export const networkOption = () => new Option('--network <name>', 'which chain it is').choices(networkNames).default('mainnet')
 
 /** Runs a subcommand in the real world and prints what it has to say. */
-async function run({ json }: { readonly json: boolean }, command: (world: World) => Promise<Outcome>): Promise<void> {
+export async function run({ json }: { readonly json: boolean }, command: (world: World) => Promise<Outcome>): Promise<void> {
   const [{ systemClock }, { openChain }] = await Promise.all([import('../lib/clock.ts'), import('./chain.ts')])
   const outcome = await command({ fetch, clock: systemClock, env: process.env, openChain, note: line => console.error(line) })
   console.log(json ? JSON.stringify(outcome.json) : outcome.lines.join('\n'))
@@ -190,7 +190,7 @@ function httpUrl(text: string): string {
   return text
 }
 
-function wholeSeconds(text: string): number {
+export function wholeSeconds(text: string): number {
   if (!/^[0-9]{1,7}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of seconds.')
   return Number(text)
 }
