@@ -6,6 +6,7 @@ import { canonicalPath } from '../../../src/api/paths.ts'
 import { type AnswerForm, answerHeaders, answers, errorForm, type JsonForm } from '../../../src/openai/answers/index.ts'
 import { EventChecker } from './event-checker.ts'
 import { AnswerViolation, mustBe } from './violation.ts'
+import { checked } from './violations.ts'
 
 export interface AnswerHead {
   readonly method: string
@@ -16,9 +17,6 @@ export interface AnswerHead {
   /** Absent where only a body and its media type are known, as inside an envelope. */
   readonly headers?: Headers
 }
-
-/** What was checked so far in this process. */
-export const checked = { answers: 0, events: 0 }
 
 /** Checks the head of an answer when it is made, and its body as it comes. */
 export class AnswerChecker {

@@ -1,7 +1,6 @@
 /** Stands before every test file: whoever asked, and however, a test in which an answer broke its description fails. */
 import { afterAll, afterEach } from 'vitest'
-import { checked } from './check-answer.ts'
-import { takeViolations } from './violations.ts'
+import { checked, takeViolations } from './violations.ts'
 
 function failByViolations(): void {
   const violations = takeViolations()
