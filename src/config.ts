@@ -78,6 +78,23 @@ function isOrigin(text: string): boolean {
   return text === '*' || (/^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text)
 }
 
+const endpoint = z.union(
+  [url, z.strictObject({ url, api_key_file: z.string().min(1).optional() })],
+  'must be an http or https URL, or { url, api_key_file }',
+)
+/** The chain: a TON's global id, and endpoints (toncenter v2 JSON-RPC) of which none is believed alone. */
+export const chainSchema = z.strictObject({
+  endpoints: z
+    .array(endpoint)
+    .min(1, 'name an endpoint')
+    .max(8)
+    .refine(all => new Set(all.map(each => (typeof each === 'string' ? each : each.url))).size === all.length, 'names one endpoint twice'),
+  global_id: z.int(),
+  /** An endpoint whose newest block is older is not believed. */
+  max_lag_seconds: positive.max(3_600).default(60),
+})
+export type ChainConfig = z.output<typeof chainSchema>
+
 /** `chrysalis proxy --config FILE`. `config/proxy.yaml` is the annotated example. */
 export const proxySchema = z
   .strictObject({
@@ -148,7 +165,12 @@ export const proxySchema = z
     workers: z.array(z.strictObject({ id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/), url })).min(1),
     pricing: z.strictObject({ default: priceSchema, models: z.record(z.string(), priceSchema).default({}) }),
     payments: z.strictObject({
-      chain: z.strictObject({ endpoint: url, api_key_file: z.string().optional(), global_id: z.int() }),
+      chain: chainSchema,
+      /**
+       * For how long a channel is served that the chain was not read for, seconds; a fourth of the challenge period where nothing is said. A
+       * payer could start a close meanwhile, and the proxy must see it in time to settle.
+       */
+      max_unread_seconds: positive.optional(),
       wallet_key: z.string().min(1),
       payee_key: z.string().min(1),
       challenge_period_seconds: z
@@ -183,6 +205,13 @@ export const proxySchema = z
         code: 'custom',
         path: ['attestation', 'root'],
         message: 'a root of trust other than Intel\'s needs "simulated: true"',
+      })
+    const { max_unread_seconds: unread, challenge_period_seconds: period } = config.payments
+    if (unread !== undefined && unread > period / 2)
+      context.addIssue({
+        code: 'custom',
+        path: ['payments', 'max_unread_seconds'],
+        message: 'must be at most half of challenge_period_seconds, so that a close is seen in time to settle',
       })
     const seen = new Set<string>()
     for (const [index, worker] of config.workers.entries()) {

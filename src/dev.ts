@@ -188,7 +188,7 @@ class Deployment {
     const walletKey = join(this.#folder.keys, `${id}-wallet`)
     await fundOperator(endpoint, walletKey)
     return {
-      chain: { endpoint, global_id: DEV_GLOBAL_ID },
+      chain: { endpoints: [endpoint], global_id: DEV_GLOBAL_ID },
       payee_key: join(this.#folder.keys, `${id}-payee`),
       wallet_key: walletKey,
       book: this.#folder.file(`${id}-earnings.sqlite`),
@@ -233,10 +233,11 @@ class Deployment {
       // There is one caller here, and whoever measures must not measure a limit.
       limits: { per_key: { requests_per_minute: 100_000_000, tokens_per_minute: 1_000_000_000_000, concurrent: 100_000 } },
       payments: {
-        chain: { endpoint: this.#chain!.ready.url, global_id: DEV_GLOBAL_ID },
+        chain: { endpoints: [this.#chain!.ready.url], global_id: DEV_GLOBAL_ID },
         wallet_key: join(this.#folder.keys, 'operator-wallet'),
         payee_key: join(this.#folder.keys, 'payee'),
         challenge_period_seconds: 60,
+        max_unread_seconds: 30,
         settle_threshold: '10000000',
         settle_at_shutdown: true,
         poll_seconds: 10,

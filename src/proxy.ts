@@ -18,7 +18,7 @@ import { PriceTable } from './metering/index.ts'
 import { createKey, type KeyPair, loadKey } from './payment-channel/index.ts'
 import { consoleStatus } from './proxy/console-status.ts'
 import { openFleet } from './proxy/fleet.ts'
-import { openMoney } from './proxy/money.ts'
+import { mostUnreadMs, openMoney } from './proxy/money.ts'
 import { openPayer } from './proxy/payer.ts'
 import { followRegistry } from './proxy/registry.ts'
 import { secret } from './proxy/secret.ts'
@@ -40,6 +40,7 @@ export async function runProxy(file: string): Promise<void> {
   const ledger = await openLedger({
     file: ledgerFile,
     clock,
+    mostUnreadMs: mostUnreadMs(config),
     onFailure: error => logger.error({ cause: messageOf(error) }, 'the ledger cannot write: nothing new is served'),
   })
   const money = openMoney({ config, at, clock, logger, ledger, ...keys })
@@ -50,6 +51,7 @@ export async function runProxy(file: string): Promise<void> {
     leases: () => fleet.counts(),
     workers: () => fleet.statuses().map(({ id, lease, state: { checks } }) => ({ id, leaseEndsAt: lease?.expiresAt, checks })),
     running: () => fleet.registry.views().reduce((sum, view) => sum + view.running, 0),
+    chain: () => money.client.statuses(),
   })
   const prices = new PriceTable(config.pricing)
   const tee = config.simulated ? 'simulated' : 'tdx'
@@ -66,7 +68,7 @@ export async function runProxy(file: string): Promise<void> {
     tee,
   })
   const obstacles = () =>
-    [ledger.healthy ? undefined : 'the ledger cannot write', registry?.obstacle(), fleet.obstacle()].filter(
+    [ledger.healthy ? undefined : 'the ledger cannot write', money.obstacle(), registry?.obstacle(), fleet.obstacle()].filter(
       obstacle => obstacle !== undefined,
     )
 

@@ -1,7 +1,7 @@
 /** The config file of `chrysalis worker`; `config/worker.yaml` is the annotated example. */
 import { z } from 'zod'
 import { endpoints } from './agent/index.ts'
-import { amountSchema, listenSchema, logLevelSchema, priceSchema } from './config.ts'
+import { amountSchema, chainSchema, listenSchema, logLevelSchema, priceSchema } from './config.ts'
 
 const positive = z.int().positive()
 const mebibyte = 1024 * 1024
@@ -76,7 +76,7 @@ const limitsSchema = z
 
 const paymentsSchema = z
   .strictObject({
-    chain: z.strictObject({ endpoint: z.url({ protocol: /^https?$/ }), api_key_file: z.string().min(1).optional(), global_id: z.int() }),
+    chain: chainSchema,
     /** Where earnings go; without it, to the wallet of `wallet_key`. */
     payout: z.string().min(1).optional(),
     /** Signs what is cashed; made at the first start. A channel lives and dies with it. */

@@ -91,6 +91,12 @@ function ledgerError(error: LedgerError): ApiError {
       )
     case 'channel-not-open':
       return new ApiError('insufficient_quota', 'The payment channel of this key is not open. Open a new channel.', { cause: error })
+    case 'chain-unread':
+      return new ApiError(
+        'chain_unavailable',
+        'The TON chain was not read for this channel for too long, so nothing new is charged to it. It is served again once the chain answers.',
+        { cause: error, headers: { 'retry-after-ms': '5000' } },
+      )
     case 'already-used':
       return new ApiError(
         'idempotency_key_expired',

@@ -21,6 +21,15 @@ export interface MetricSources {
   leases(): { live: number; known: number }
   workers(): Iterable<WorkerMetrics>
   running(): number
+  /** The endpoints of the chain. Their names are our own configuration's. */
+  chain(): Iterable<ChainEndpointMetrics>
+}
+
+export interface ChainEndpointMetrics {
+  readonly name: string
+  readonly up: boolean
+  readonly lagSeconds: number | undefined
+  readonly disagreements: number
 }
 
 export class Metrics implements RequestMetrics {
@@ -101,6 +110,33 @@ export class Metrics implements RequestMetrics {
       collect() {
         this.reset()
         for (const { id, checks } of sources.workers()) for (const { name, ok } of checks) this.set({ worker: id, check: name }, ok ? 1 : 0)
+      },
+    })
+    new Gauge({
+      name: 'chrysalis_chain_endpoint_up',
+      help: 'Whether the last answer of an endpoint of the chain came: 1 yes, 0 no',
+      labelNames: ['endpoint'],
+      registers,
+      collect() {
+        for (const { name, up } of sources.chain()) this.set({ endpoint: name }, up ? 1 : 0)
+      },
+    })
+    new Gauge({
+      name: 'chrysalis_chain_endpoint_lag_seconds',
+      help: 'How old the newest block is that an endpoint of the chain has shown',
+      labelNames: ['endpoint'],
+      registers,
+      collect() {
+        for (const { name, lagSeconds } of sources.chain()) if (lagSeconds !== undefined) this.set({ endpoint: name }, lagSeconds)
+      },
+    })
+    new Gauge({
+      name: 'chrysalis_chain_endpoint_disagreements',
+      help: 'How often an endpoint of the chain contradicted the others, or stayed behind them, since the start',
+      labelNames: ['endpoint'],
+      registers,
+      collect() {
+        for (const { name, disagreements } of sources.chain()) this.set({ endpoint: name }, disagreements)
       },
     })
     new Gauge({

@@ -3,6 +3,7 @@ import { CodedError } from '../lib/coded-error.ts'
 /**
  * - `insufficient-funds`: the reservation does not fit into what is available. **Top up**.
  * - `channel-not-open`: the channel is not open on the chain, or is being closed. **Open another**.
+ * - `chain-unread`: the chain was not read for this channel for too long: it may have been closed meanwhile. **Retry** once the chain answers.
  * - `key-spent`, `key-spent-today`: a limit of the API key does not cover the reservation. **Raise the limit**: a new key; or wait for midnight UTC.
  * - `unknown-channel`: no such channel here. **Fix the request**.
  * - `duplicate-rid`: this request id was used before. **Fix the request**: a new request needs a new id.
@@ -18,6 +19,7 @@ import { CodedError } from '../lib/coded-error.ts'
 export type LedgerErrorCode =
   | 'insufficient-funds'
   | 'channel-not-open'
+  | 'chain-unread'
   | 'key-spent'
   | 'key-spent-today'
   | 'unknown-channel'

@@ -64,6 +64,8 @@ export interface LedgerOptions {
   readonly onFailure?: (error: unknown) => void
   /** Another store in place of SQLite. */
   readonly store?: Store
+  /** For how long a channel is reserved on after {@link Ledger.noteChain} heard of it last, ms; without end where nothing is said. */
+  readonly mostUnreadMs?: number
 }
 
 /** Opens a ledger: rebuilds its state, checks it, voids what a dead process had reserved. Throws {@link LedgerError} `locked`, `corrupt` or `not-durable`. */
@@ -101,15 +103,21 @@ export class Ledger {
   readonly #posted = new LRUCache<string, Posted>({ max: rememberedPosts })
   /** Receipts on their way to the store. */
   readonly #undurable = new Map<string, { receipt: Buffer; cost: Nanoton; channel: string }>()
+  readonly #mostUnreadMs: number
+  readonly #openedAt: number
+  /** When the chain was last read for a channel, in this process: what was known before a restart may be old. */
+  readonly #readAt = new Map<string, number>()
   readonly #evidence = new LRUCache<string, true>({ max: 1_024 })
   #recent: RequestRecord[]
   #transferSeq: bigint
   #sweep: Timer | undefined
 
-  constructor(store: Store, state: Rebuilt, options: Pick<LedgerOptions, 'clock' | 'onFailure'>) {
+  constructor(store: Store, state: Rebuilt, options: Pick<LedgerOptions, 'clock' | 'onFailure' | 'mostUnreadMs'>) {
     this.#store = store
     this.#commit = new GroupCommit(store, options.onFailure ?? (() => {}))
     this.#clock = options.clock
+    this.#openedAt = options.clock.now()
+    this.#mostUnreadMs = options.mostUnreadMs ?? Number.POSITIVE_INFINITY
     this.#accounts = state.accounts
     this.#authorisations = state.authorisations
     this.#keys = state.keys
@@ -148,13 +156,21 @@ export class Ledger {
     return Array.from(this.#accounts.values(), ({ channel: address, status }) => ({ address, status }))
   }
 
-  /** Takes what the chain shows of a channel. Old answers change nothing. Throws `unknown-channel`. */
+  /** Takes what the chain shows of a channel now. Old answers change nothing but when it was read. Throws `unknown-channel`. */
   noteChain(address: string, seen: { status: ChannelStatus; deposited: Nanoton; settled: Nanoton }): void {
     const before = this.#account(address)
     const after = noteChain(before, seen)
     const changed = after.status !== before.status || after.deposited !== before.deposited || after.settled !== before.settled
     this.#accounts.set(address, after)
+    this.#readAt.set(address, this.#clock.now())
     if (changed) this.#write([['noteChain', address, after.status, after.deposited, after.settled]])
+  }
+
+  /** When the chain was last read for any channel, ms; undefined where a channel was read within {@link LedgerOptions.mostUnreadMs}, or none is known. */
+  unreadSince(): number | undefined {
+    if (this.#accounts.size === 0) return undefined
+    const newest = this.#readAt.values().reduce((a, b) => Math.max(a, b), this.#openedAt)
+    return this.#clock.now() - newest > this.#mostUnreadMs ? newest : undefined
   }
 
   /** Takes a signed ceiling, which counts once it is durable. A lower one than the highest changes nothing. Throws `unknown-channel`. */
@@ -224,7 +240,7 @@ export class Ledger {
 
   /**
    * Sets the worst case of a request aside until it is posted, voided, or `expiresAt` (ms) passes.
-   * Throws `insufficient-funds`, `channel-not-open`, `unknown-channel`, `duplicate-rid` or `unavailable`; then nothing is reserved.
+   * Throws `insufficient-funds`, `channel-not-open`, `chain-unread`, `unknown-channel`, `duplicate-rid` or `unavailable`; then nothing is reserved.
    */
   reserve(request: ReservationRequest): void {
     this.#reserve(request, undefined)
@@ -252,6 +268,8 @@ export class Ledger {
     if (!this.healthy) throw new LedgerError('unavailable', 'the ledger cannot write')
     if (this.#reservations.has(rid) || this.#posted.has(rid)) throw new LedgerError('duplicate-rid', 'this request id was used before')
     const account = reserve(this.#account(channel), request.amount)
+    if (this.#clock.now() - (this.#readAt.get(channel) ?? Number.NEGATIVE_INFINITY) > this.#mostUnreadMs)
+      throw new LedgerError('chain-unread', 'the chain was not read for this channel for too long')
     if (request.key !== undefined) this.#keys.reserve(request.key, request.amount, this.#clock.now())
     this.#accounts.set(channel, account)
     this.#reservations.set(rid, { channel, amount: request.amount, expiresAt, once, key: request.key })

@@ -67,14 +67,16 @@ export async function pause(clock: Clock, delayMs: number): Promise<void> {
   }
 }
 
-// The client's error carries the whole request, its API key included: take the words only.
-function chainFailure(error: unknown): ChannelError {
-  return new ChannelError('chain-failed', `the chain's endpoint failed: ${wordsOf(error)}`)
+/** What `error` of an endpoint comes to. The client's error carries the whole request, its API key included: the words alone are taken. */
+export function chainFailure(error: unknown, endpoint = "the chain's endpoint"): ChannelError {
+  if (error instanceof ChannelError) return error
+  return new ChannelError('chain-failed', `${endpoint} failed: ${wordsOf(error)}`)
 }
 
 function wordsOf(error: unknown): string {
   const said = error instanceof Error && 'response' in error ? errorOf(error.response) : undefined
-  return said === undefined ? messageOf(error) : `${messageOf(error)}: ${said}`
+  const words = messageOf(error).slice(0, 300)
+  return said === undefined ? words : `${words}: ${said}`
 }
 
 function errorOf(response: unknown): string | undefined {

@@ -1,3 +1,5 @@
+export * from './agreed-chain.ts'
+export { boundedHttp, mostAnswerBytes } from './bounded-http.ts'
 export { type ChainClient, getAccount, type Patience, pause, poll } from './chain.ts'
 export * from './code.ts'
 export * from './command.ts'

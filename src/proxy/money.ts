@@ -1,8 +1,8 @@
 /** Opens everything that talks to the chain about callers' channels: desk, settlement, claims outside the ledger. */
 import { join } from 'node:path'
 import { Address } from '@ton/core'
-import { TonClient } from '@ton/ton'
 import { type ChannelDesk, hashApiKey } from '../api/index.ts'
+import { openChainEndpoints } from '../chain-endpoints.ts'
 import type { ProxyConfig } from '../config.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -10,6 +10,7 @@ import type { Logger } from '../lib/logger.ts'
 import { parseNanoton } from '../lib/nanoton.ts'
 import { keyLimits } from '../openai/index.ts'
 import {
+  type AgreedChain,
   type ChannelIdentity,
   channelAddress,
   channelInit,
@@ -22,7 +23,6 @@ import {
   Wallet,
 } from '../payment-channel/index.ts'
 import { ClaimFiles, CommandDesk, Desk, Settlement } from '../settlement/index.ts'
-import { secret } from './secret.ts'
 
 export interface MoneyOptions {
   readonly config: ProxyConfig
@@ -40,7 +40,9 @@ export interface Money {
   readonly settlement: Settlement
   readonly claims: ClaimFiles
   readonly wallet: Wallet
-  readonly client: TonClient
+  readonly client: AgreedChain
+  /** Why no channel is served; undefined where some are, or the chain is well. */
+  obstacle(): string | undefined
 }
 
 /** What the contract keeps back of a deposit, which this proxy pays where it opens a channel. */
@@ -48,14 +50,20 @@ const openingValue = channelReserve
 /** How long a close waits for its settlement; after it the Release is given all the same, for it names what has to be settled first. */
 const closeWaitsMs = 20_000
 const opensPerHour = 60
+/** So often at least a channel is read within its challenge period, so that a close cannot pass unseen. */
+const pollsInPeriod = 24
+
+/** How old what is known of a channel may be, for something new to be charged to it. */
+export function mostUnreadMs({ payments }: ProxyConfig): number {
+  return (payments.max_unread_seconds ?? payments.challenge_period_seconds / 4) * 1000
+}
 
 export function openMoney(o: MoneyOptions): Money {
   const { config, at, clock, logger, ledger, payee, walletKey } = o
   const { chain, ...payments } = config.payments
-  const apiKey = chain.api_key_file === undefined ? undefined : secret(at(chain.api_key_file), 'payments.chain.api_key_file')
-  const client = new TonClient({ endpoint: chain.endpoint, timeout: 20_000, ...(apiKey ? { apiKey } : {}) })
   const chainId = chain.global_id
   const intervalMs = config.simulated ? 100 : 1_000
+  const client = openChainEndpoints({ chain, at, clock, logger, intervalMs })
   const wallet = new Wallet({ client, key: walletKey, globalId: chainId, clock, intervalMs })
   const settler = new Settler({ client, wallet, chain: chainId, clock, intervalMs, timeoutMs: 60_000 })
   const settlement = new Settlement({
@@ -64,7 +72,7 @@ export function openMoney(o: MoneyOptions): Money {
     chainId,
     payeeKey: payee.privateKey,
     threshold: parseNanoton(payments.settle_threshold),
-    pollMs: payments.poll_seconds * 1000,
+    pollMs: Math.min(payments.poll_seconds, payments.challenge_period_seconds / pollsInPeriod) * 1000,
     clock,
     logger,
   })
@@ -112,6 +120,12 @@ export function openMoney(o: MoneyOptions): Money {
     claims,
     wallet,
     client,
+    obstacle: () => {
+      const since = ledger.unreadSince()
+      if (since === undefined) return undefined
+      const problems = client.statuses().flatMap(({ problem }) => problem ?? [])
+      return `the chain was not read since ${new Date(since).toISOString()}${problems.length > 0 ? `: ${problems.join('; ')}` : ''}`
+    },
   }
 }
 

@@ -39,22 +39,25 @@ export class Settlement {
   readonly #options: SettlementOptions
   #timer: Timer | undefined
   #running: Promise<void> = Promise.resolve()
+  #reading: Promise<void> = Promise.resolve()
+  /** A round of ours is settling, or waits to. */
+  #settling = false
   #stopped = false
 
   constructor(options: SettlementOptions) {
     this.#options = options
   }
 
-  /** Reads every known channel once, then keeps watching and settling. */
-  async start(): Promise<void> {
-    await this.#round()
-    this.#schedule()
+  /** Reads every known channel and settles what is worth it, once; then keeps doing both. */
+  start(): Promise<void> {
+    return this.#round()
   }
 
-  /** Stops watching; a round that runs is waited for. */
+  /** Stops watching; what is read or settled now is waited for. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#timer?.cancel()
+    await this.#reading
     await this.#running
   }
 
@@ -79,24 +82,37 @@ export class Settlement {
     })
   }
 
-  #schedule(): void {
-    if (this.#stopped) return
-    this.#timer = this.#options.clock.after(this.#options.pollMs, () => void this.#round().then(() => this.#schedule()))
-  }
-
   /** One look at the chain and whatever is worth settling; a failure is logged and tried again next time. */
   async #round(): Promise<void> {
     try {
-      await this.#serialise(async () => {
-        const unread = await this.#refresh()
-        await this.#settle(unread, ({ unclaimed, closing, stopped }) => unclaimed >= this.#options.threshold || closing || stopped)
+      const unread = await this.#look()
+      if (this.#settling || this.#stopped) return
+      this.#settling = true
+      await this.#serialise(() =>
+        this.#settle(unread, ({ unclaimed, closing, stopped }) => unclaimed >= this.#options.threshold || closing || stopped),
+      ).finally(() => {
+        this.#settling = false
       })
     } catch (error) {
       this.#options.logger.warn({ cause: messageOf(error) }, 'the chain was not read or settled; it is tried again')
     }
   }
 
-  /** Rounds never overlap: two settlements of one claim would pay a fee twice. */
+  /** Reads the channels, and plans the next round, which does not wait for a settlement on its way: what is known of channels must not grow old. */
+  async #look(): Promise<ReadonlyMap<string, unknown>> {
+    const looking = this.#refresh()
+    this.#reading = looking.then(
+      () => {},
+      () => {},
+    )
+    try {
+      return await looking
+    } finally {
+      if (!this.#stopped) this.#timer = this.#options.clock.after(this.#options.pollMs, () => void this.#round())
+    }
+  }
+
+  /** Settlements never overlap: two of one claim would pay a fee twice. */
   #serialise(action: () => Promise<void>): Promise<void> {
     const next = this.#running.then(action)
     this.#running = next.catch(() => {})

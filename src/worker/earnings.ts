@@ -56,8 +56,15 @@ export function withPaths(payments: PaymentsConfig, file: string): PaymentsConfi
     ...payments,
     ...{ payee_key: at(payments.payee_key), book: at(payments.book) },
     ...(walletKey === undefined ? {} : { wallet_key: at(walletKey) }),
-    chain: { ...chain, ...(chain.api_key_file === undefined ? {} : { api_key_file: at(chain.api_key_file) }) },
+    chain: { ...chain, endpoints: chain.endpoints.map(each => withKeyPath(each, at)) },
   }
+}
+
+type ConfiguredEndpoint = PaymentsConfig['chain']['endpoints'][number]
+
+function withKeyPath(endpoint: ConfiguredEndpoint, at: (path: string) => string): ConfiguredEndpoint {
+  if (typeof endpoint === 'string' || endpoint.api_key_file === undefined) return endpoint
+  return { ...endpoint, api_key_file: at(endpoint.api_key_file) }
 }
 
 interface Report {

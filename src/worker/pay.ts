@@ -1,13 +1,13 @@
 /** Opens what a worker that is paid needs: its keys, its book, its view of the chain. */
 import { existsSync } from 'node:fs'
 import { Address } from '@ton/core'
-import { TonClient } from '@ton/ton'
+import { openChainEndpoints } from '../chain-endpoints.ts'
 import { ConfigError } from '../config.ts'
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import type { Logger } from '../lib/logger.ts'
 import { parseNanoton } from '../lib/nanoton.ts'
-import { createKey, type KeyPair, loadKey, readChannel, readSecretFile, Settler, Wallet } from '../payment-channel/index.ts'
+import { createKey, type KeyPair, loadKey, readChannel, Settler, Wallet } from '../payment-channel/index.ts'
 import { Cashier, EarningsBook, markKeyOf, Payee } from '../payouts/index.ts'
 import type { WorkerConfig } from '../worker-config.ts'
 
@@ -29,9 +29,8 @@ export async function openWorkerPay(o: {
   intervalMs?: number
 }): Promise<WorkerPay> {
   const { id, config, clock, logger, intervalMs = 1_000 } = o
-  const { endpoint, api_key_file: apiKeyFile, global_id: chain } = config.chain
-  const apiKey = apiKeyFile === undefined ? undefined : (await readSecretFile(apiKeyFile)).trim()
-  const client = new TonClient({ endpoint, timeout: 20_000, ...(apiKey ? { apiKey } : {}) })
+  const chain = config.chain.global_id
+  const client = openChainEndpoints({ chain: config.chain, at: path => path, clock, logger, intervalMs })
   const payeeKey = await openPayeeKey(config)
   const walletKey = config.wallet_key === undefined ? undefined : await loadKey(config.wallet_key)
   const wallet = walletKey && new Wallet({ client, key: walletKey, globalId: chain, clock, intervalMs })

@@ -91,7 +91,7 @@ function app(changes: Partial<Record<keyof Options, unknown>> = {}) {
       command: async ({ action }: { action: string }) => commandAnswers[action],
     },
     health: { obstacles: () => [] },
-    metrics: new Metrics({ leases: () => ({ live: 1, known: 2 }), workers: () => [], running: () => 0 }),
+    metrics: new Metrics({ leases: () => ({ live: 1, known: 2 }), workers: () => [], running: () => 0, chain: () => [] }),
     logger: silentLogger,
     clock: systemClock,
     bodyLimits: { bytes: 1024, togetherBytes: 4096, totalMs: 10_000, silentMs: 5_000 },

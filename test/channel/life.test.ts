@@ -202,7 +202,7 @@ describe('show', () => {
     const disagreement = await payer.failure(world => show({ file: payer.file }, world))
     expect(disagreement).toMatchObject({
       code: 'chain',
-      message: expect.stringMatching(/do not agree .* shows no channel\. One lags or lies/),
+      message: expect.stringMatching(/do not agree: .* show different contents of .*: one of them lies/),
     })
   })
 })

@@ -41,7 +41,12 @@ beforeAll(async () => {
     // Claims are written at once, and nothing is settled but by this test's own commands.
     proxy: {
       pricing: { default: price },
-      payments: { settle_threshold: '10000000', poll_seconds: 3_600, workers: { payer_key: 'keys/worker-payer' } },
+      payments: {
+        settle_threshold: '10000000',
+        challenge_period_seconds: 86_400,
+        poll_seconds: 3_600,
+        workers: { payer_key: 'keys/worker-payer' },
+      },
     },
   })
   await fundOperator(deployment.chainUrl, at('cli-wallet'))

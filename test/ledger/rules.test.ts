@@ -96,6 +96,26 @@ describe('a reservation', () => {
     }
   })
 
+  test('is refused on a channel that the chain was not read for since the start, or for too long', async () => {
+    await ledger.close()
+    ledger = await openLedger({ file, clock, store: inlineStore(file), mostUnreadMs: 5_000 })
+    expect(codeOf(() => hold(ledger, 'a', 1))).toBe('chain-unread')
+    const read = () => ledger.noteChain(channel, { status: 1, deposited: n(100), settled: n(0) })
+    read()
+    hold(ledger, 'a', 1)
+    await clock.advance(5_000)
+    hold(ledger, 'b', 1)
+    await clock.advance(1)
+    expect(codeOf(() => hold(ledger, 'c', 1))).toBe('chain-unread')
+    expect(ledger.unreadSince()).toBe(startMs)
+    expect(view()).toMatchObject({ reserved: 2n })
+    // What runs comes to its end.
+    await ledger.post(postOf('a', 1))
+    read()
+    expect(ledger.unreadSince()).toBeUndefined()
+    hold(ledger, 'c', 1)
+  })
+
   test('is freed whole by a void, and a second void changes nothing', () => {
     hold(ledger, 'a', 40)
     ledger.void('a')

@@ -25,6 +25,20 @@ describe('a settlement on its way', () => {
     expect(t.chain.paid).toBe(150n)
   })
 
+  test('does not keep the chain from being read', async () => {
+    await t.spend(150)
+    const go = t.chain.stall()
+    const started = t.settlement.start()
+    await t.poll()
+    const { reads } = t.chain
+    await t.poll()
+    await t.poll()
+    expect(t.chain.reads).toBeGreaterThan(reads)
+    expect(t.chain.calls).toHaveLength(1)
+    go()
+    await started
+  })
+
   test('is waited for by stop, after which nothing is read or sent', async () => {
     await t.settlement.start()
     await t.spend(150)

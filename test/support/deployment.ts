@@ -36,6 +36,8 @@ export interface DeploymentOptions {
   readonly worker?: Record<string, unknown>
   /** Workers that work for pay, each with a wallet of its own to cash with; what stands here is laid over `payments` of each. */
   readonly paid?: Record<string, unknown>
+  /** Endpoints of the chain that the proxy reads, each with faults of its own; the main one where nothing is said. */
+  readonly chainEndpoints?: readonly string[]
   /** Changes the policy before the proxy reads it. */
   readonly policy?: (policy: Record<string, unknown>) => void
   /** Puts something between proxy and worker: gets the worker's URL, returns the URL the proxy is told. */
@@ -105,7 +107,7 @@ async function workerPayments(changes: Record<string, unknown>, id: string, at: 
   const walletKey = at(`keys/${id}-wallet`)
   await fundOperator(chainUrl, walletKey)
   return {
-    chain: { endpoint: chainUrl, global_id: DEV_GLOBAL_ID },
+    chain: { endpoints: [chainUrl], global_id: DEV_GLOBAL_ID },
     payee_key: at(`keys/${id}-payee`),
     wallet_key: walletKey,
     book: at(`${id}/earnings.sqlite`),
@@ -175,7 +177,7 @@ async function start(
     ),
     pricing: { default: price },
     payments: {
-      chain: { endpoint: chain.url, global_id: DEV_GLOBAL_ID },
+      chain: { endpoints: options.chainEndpoints?.map(name => chain.endpoint(name)) ?? [chain.url], global_id: DEV_GLOBAL_ID },
       wallet_key: at('keys/wallet'),
       payee_key: at('keys/payee'),
       challenge_period_seconds: 60,

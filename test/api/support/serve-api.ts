@@ -82,7 +82,7 @@ export function fakeApi(run: Run, changes: Partial<Record<keyof Options, unknown
       command: async () => ({ authorised: '5', keys: [] }),
     },
     health: { obstacles: () => [] },
-    metrics: new Metrics({ leases: () => ({ live: 1, known: 1 }), workers: () => [], running: () => 0 }),
+    metrics: new Metrics({ leases: () => ({ live: 1, known: 1 }), workers: () => [], running: () => 0, chain: () => [] }),
     logger: silentLogger,
     clock: systemClock,
     bodyLimits: { bytes: 100_000, togetherBytes: 1_000_000, totalMs: 10_000, silentMs: 5_000 },
