@@ -1,7 +1,7 @@
 /** What a payer asks by a signed command: each of them done, and every way to be refused, with nothing changed. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { keyId, type Ledger, openLedger } from '../../src/ledger/index.ts'
 import { sha256, toHex, utf8 } from '../../src/lib/bytes.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
@@ -180,17 +180,20 @@ describe('claims outside the ledger', () => {
     onTestFinished(() => claims.stop())
     await spend('a', 10)
     await wait(5_000)
-    expect(stored()).toMatchObject([
-      { chain: testChain, channel: channel.name, authorization: { ceiling: '900' }, claim: { amount: '10' } },
-    ])
+    // The disk takes its own time.
+    await vi.waitFor(() =>
+      expect(stored()).toMatchObject([
+        { chain: testChain, channel: channel.name, authorization: { ceiling: '900' }, claim: { amount: '10' } },
+      ]),
+    )
     await spend('b', 10)
     await wait(55_000)
     expect(stored()[0]!.claim.amount).toBe('10')
     await wait(5_000)
-    expect(stored()[0]!.claim.amount).toBe('20')
+    await vi.waitFor(() => expect(stored()[0]!.claim.amount).toBe('20'))
     await spend('c', 100)
     await wait(5_000)
-    expect(stored()[0]!.claim.amount).toBe('120')
+    await vi.waitFor(() => expect(stored()[0]!.claim.amount).toBe('120'))
   })
 
   test('are written when the proxy stops, and not where nothing was spent', async () => {
