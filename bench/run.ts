@@ -7,13 +7,14 @@
 import { attestation } from './attestation.ts'
 import { bodies } from './bodies.ts'
 import { gateway } from './gateway.ts'
+import { gpu } from './gpu.ts'
 import { leaving } from './leaving.ts'
 import { limits } from './limits.ts'
 import { pay } from './pay.ts'
 import { streams } from './streams.ts'
 import { withdrawal } from './withdrawal.ts'
 
-const benches: Record<string, () => Promise<void>> = { attestation, gateway, streams, leaving, limits, bodies, withdrawal, pay }
+const benches: Record<string, () => Promise<void>> = { attestation, gpu, gateway, streams, leaving, limits, bodies, withdrawal, pay }
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !(name in benches))

@@ -149,6 +149,8 @@ export const proxySchema = z
       policy: z.string().min(1),
       lease_seconds: z.int().min(30).max(86_400).default(600),
       root: z.string().optional(),
+      /** A JWKS of NVIDIA's attestation service, for policies that ask for its tokens. SIGHUP reads it again. */
+      nras_keys: z.string().min(1).optional(),
       /** Where the policy's members that say "registry" come from; read through `payments.chain`. */
       registry: z
         .strictObject({

@@ -6,13 +6,20 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { type Collateral, CollateralClient, collateralFor, type Quote } from './attestation/index.ts'
+import {
+  type Collateral,
+  CollateralClient,
+  collateralFor,
+  type GpuVerifierOptions,
+  nvidiaVerifier,
+  type Quote,
+} from './attestation/index.ts'
 import { ConfigError } from './config.ts'
 import { messageOf } from './lib/coded-error.ts'
 import { askFor } from './verify/ask.ts'
 import { runBatch } from './verify/batch.ts'
 import { judgeEvidence } from './verify/evidence.ts'
-import { readEvidenceFile, readQuoteFile } from './verify/files.ts'
+import { readEvidenceFile, readNrasKeysFile, readQuoteFile } from './verify/files.ts'
 import { parseNonce, parseTime, parseUrl } from './verify/flags.ts'
 import { HeldInputs } from './verify/held-inputs.ts'
 import { type Judged, judgeQuote } from './verify/judge.ts'
@@ -31,6 +38,7 @@ export interface VerifyFlags {
   readonly at?: string
   readonly policy?: string
   readonly root?: string
+  readonly nrasKeys?: string
   readonly json?: boolean
 }
 
@@ -45,6 +53,8 @@ export interface VerifyWorld {
   readonly now: () => number
   readonly random: (size: number) => Buffer
   readonly fetch: typeof fetch
+  /** NVIDIA's roots unless a test says otherwise. */
+  readonly gpuVerifier?: GpuVerifierOptions
 }
 
 const intelPcs = 'https://api.trustedservices.intel.com'
@@ -82,10 +92,12 @@ function checkUsage(url: string | undefined, flags: VerifyFlags): void {
   }
   const misplaced = (names: readonly (keyof VerifyFlags)[], place: string) => {
     const name = names.find(candidate => flags[candidate] !== undefined)
-    if (name) throw new ConfigError('invalid', `--${name} has no meaning ${place}`)
+    if (name) throw new ConfigError('invalid', `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} has no meaning ${place}`)
   }
-  if (flags.batch !== undefined) misplaced(['nonce', 'collateral', 'pccs', 'at', 'policy', 'root'], 'with --batch: each line names its own')
-  if (flags.quote !== undefined) misplaced(['nonce'], 'with --quote: a bare quote does not say how its REPORTDATA was made; use --evidence')
+  if (flags.batch !== undefined)
+    misplaced(['nonce', 'collateral', 'pccs', 'at', 'policy', 'root', 'nrasKeys'], 'with --batch: each line names its own')
+  if (flags.quote !== undefined)
+    misplaced(['nonce', 'nrasKeys'], 'with --quote: a bare quote does not say how its REPORTDATA was made; use --evidence')
   if (url !== undefined) misplaced(['nonce', 'at'], 'with a URL: it is asked now, with a fresh nonce')
   if (flags.collateral !== undefined) misplaced(['pccs'], 'beside --collateral: collateral comes from the one or the other')
 }
@@ -114,18 +126,26 @@ async function one(url: string | undefined, flags: VerifyFlags, world: VerifyWor
   const judgements = await judge(url, flags, at, world)
   const worst = judgements.reduce((a, b) => (exitCodeOf(b.judged.verdict) > exitCodeOf(a.judged.verdict) ? b : a))
   if (flags.json) {
-    const subjects = judgements.map(({ subject, judged }) => ({ subject, ...judged.verdict }))
-    await world.write(`${JSON.stringify(url === undefined ? worst.judged.verdict : { ...worst.judged.verdict, subjects })}\n`)
+    const subjects = judgements.map(({ subject, judged }) => ({ subject, ...inJson(judged) }))
+    await world.write(`${JSON.stringify(url === undefined ? inJson(worst.judged) : { ...inJson(worst.judged), subjects })}\n`)
     return exitCodeOf(worst.judged.verdict)
   }
   const ink = paint(wantsColours(world))
   const width = Math.min(Math.max(world.columns, 60), 120)
   for (const [index, { subject, judged, fresh }] of judgements.entries()) {
-    const unproven = unprovenOf(judged.facts, { policy: flags.policy !== undefined, fresh })
+    const gpus = judged.facts && judged.gpus
+    const unproven = unprovenOf(judged.facts, { policy: flags.policy !== undefined, fresh, gpus })
     if (index > 0) await world.write('\n')
     await world.write(report({ subject, judged, at, root: flags.root, paint: ink, width, unproven }))
   }
   return exitCodeOf(worst.judged.verdict)
+}
+
+/** The verdict, with what GPUs said where any were judged. */
+function inJson(judged: Judged): object {
+  if (!judged.facts || !judged.gpus) return judged.verdict
+  const { bound, devices, nras } = judged.gpus
+  return { ...judged.verdict, gpus: { bound, devices, nras } }
 }
 
 async function judge(url: string | undefined, flags: VerifyFlags, at: number, world: VerifyWorld): Promise<Judgement[]> {
@@ -133,12 +153,13 @@ async function judge(url: string | undefined, flags: VerifyFlags, at: number, wo
   const policy = await held.policy(flags.policy)
   const root = await held.root(flags.root)
   const collateral = collateralSource(flags, held, root, at, world)
+  const gpuVerifier = await gpuVerifierOf(flags, world)
   const { quote, evidence } = flags
   if (quote !== undefined)
     return [{ subject: quote, judged: await judgeQuote({ quote: () => readQuoteFile(quote), collateral, at, policy }), fresh: false }]
   if (evidence !== undefined) {
     const nonce = flags.nonce === undefined ? undefined : parseNonce(flags.nonce)
-    const judged = await judgeEvidence({ document: () => readEvidenceFile(evidence), nonce, collateral, at, policy })
+    const judged = await judgeEvidence({ document: () => readEvidenceFile(evidence), nonce, collateral, at, policy, gpuVerifier })
     return [{ subject: evidence, judged, fresh: nonce !== undefined }]
   }
   const target = parseUrl(url!, 'the URL')
@@ -147,13 +168,18 @@ async function judge(url: string | undefined, flags: VerifyFlags, at: number, wo
     return await Promise.all(
       shown.map(async ({ subject, nonce, document }) => ({
         subject,
-        judged: await judgeEvidence({ document: async () => document, nonce, collateral, at, policy }),
+        judged: await judgeEvidence({ document: async () => document, nonce, collateral, at, policy, gpuVerifier }),
         fresh: true,
       })),
     )
   } catch (error) {
     return [{ subject: target.origin, judged: { verdict: failedVerdict(error), checks: [] }, fresh: false }]
   }
+}
+
+async function gpuVerifierOf({ nrasKeys: file }: VerifyFlags, world: VerifyWorld): Promise<GpuVerifierOptions> {
+  const verifier = world.gpuVerifier ?? nvidiaVerifier
+  return file === undefined ? verifier : { ...verifier, nrasKeys: await readNrasKeysFile(file) }
 }
 
 /** Where collateral comes from: a folder, or a service that knows every platform. */

@@ -17,6 +17,8 @@ export {
 } from './evidence.ts'
 export { type DetachedEat, encodeGpuEvidence, type GpuEvidence, type GpuItem, parseGpuEvidence, readDetachedEat } from './gpu/items.ts'
 export { gpuNonce } from './gpu/nonce.ts'
+export { type NrasKeys, parseNrasKeys } from './gpu/nras-keys.ts'
+export type { GpuBinding, GpuFacts, GpuVerifierOptions } from './gpu/verify.ts'
 export { type CollateralSource, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseState } from './lease.ts'
 export type { ReplayedEvents } from './policy/events.ts'
 export type { Freshness } from './policy/freshness.ts'

@@ -63,8 +63,9 @@ export async function verifyWorker(o: EvidenceToVerify & { readonly verifier: Gp
   if (o.policy.gpu === 'any') return accept(o, bound, undefined)
   // After the quote: nobody but the TD that we verified gives us signatures to check.
   const { gpuEvidence, keysetBytes } = o.evidence
+  if (gpuEvidence === null) return accept(o, bound, undefined)
   const gpus = await bound.list.checkLater('GPU evidence is genuine, over our nonce', () =>
-    verifyGpuSection(gpuEvidence, { nonce: o.nonce, keysetBytes, now: o.now, verifier: o.verifier }),
+    verifyGpuSection(gpuEvidence, { nonce: o.nonce, ours: true, keysetBytes, now: o.now, verifier: o.verifier }),
   )
   return accept(o, bound, gpus)
 }

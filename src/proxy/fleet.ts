@@ -10,9 +10,12 @@ import {
   type Lease,
   LeaseKeeper,
   type LeaseState,
+  type NrasKeys,
   nothingRegistered,
+  nvidiaVerifier,
   type Policy,
   type PolicyFile,
+  parseNrasKeys,
   parsePolicyFile,
   type RegisteredValues,
   withoutRegistry,
@@ -68,11 +71,13 @@ export class Fleet {
   readonly #payer: Payer | undefined
   #file: PolicyFile
   #registered = nothingRegistered
+  #nrasKeys: NrasKeys | null
   #policy: Policy
 
   constructor(options: FleetOptions, collateral: CollateralClient) {
     this.#options = options
     this.#file = this.#readPolicy()
+    this.#nrasKeys = this.#readNrasKeys()
     this.#policy = this.#file.with(this.#registered)
     this.registry = new Registry({ now: () => options.clock.now() })
     for (const { id, url } of options.config.workers) this.#members.set(id, this.#open(id, url, collateral))
@@ -111,10 +116,12 @@ export class Fleet {
     }
   }
 
-  /** Reads the policy file again; a file that is not valid keeps the policy in force and says so. Leases under the old policy end. */
+  /** Reads the policy file again, and NVIDIA's keys; a file that is not valid keeps the policy in force and says so. Leases under the old policy end. */
   reloadPolicy(): void {
     try {
-      this.#file = this.#readPolicy()
+      const file = this.#readPolicy()
+      this.#nrasKeys = this.#readNrasKeys()
+      this.#file = file
     } catch (error) {
       this.#options.logger.error({ cause: messageOf(error) }, 'the policy file was not taken; the policy in force stays')
       return
@@ -180,12 +187,19 @@ export class Fleet {
 
   #open(id: string, url: string, collateral: CollateralClient): Member {
     const { clock, config, logger, ledger, onJudged } = this.#options
+    const nrasKeys = () => this.#nrasKeys
     const link = new WorkerLink({ url, firstByteMs: config.limits.first_byte_ms, idleMs: config.limits.idle_ms })
     const keeper = new LeaseKeeper({
       worker: id,
       fetchEvidence: nonce => link.fetchEvidence(nonce),
       collateral,
       policy: () => this.#policy,
+      gpuVerifier: {
+        ...nvidiaVerifier,
+        get nrasKeys() {
+          return nrasKeys()
+        },
+      },
       clock,
       random: size => randomBytes(size),
       leaseMs: config.attestation.lease_seconds * 1000,
@@ -202,11 +216,28 @@ export class Fleet {
     return { id, url, link, keeper, models: undefined }
   }
 
+  /** The keys of NVIDIA's attestation service; null where the config names none. */
+  #readNrasKeys(): NrasKeys | null {
+    const { nras_keys: path } = this.#options.config.attestation
+    if (path === undefined) return null
+    const file = this.#options.at(path)
+    try {
+      return parseNrasKeys(readFileSync(file, 'utf8'))
+    } catch (cause) {
+      throw new ConfigError('invalid', `attestation.nras_keys: ${file}: ${messageOf(cause)}`, { cause })
+    }
+  }
+
   #readPolicy(): PolicyFile {
     const { policy, registry } = this.#options.config.attestation
     const file = this.#options.at(policy)
     try {
       const read = parsePolicyFile(JSON.parse(readFileSync(file, 'utf8')))
+      const { gpu } = read.with(nothingRegistered)
+      if (gpu !== 'any' && gpu.nras === 'required' && this.#options.config.attestation.nras_keys === undefined)
+        throw new Error(
+          'gpu.nras is required, and attestation.nras_keys names no keys to check a token with: every worker would be refused',
+        )
       if (!registry) withoutRegistry(read)
       else if (read.registered.length === 0) throw new Error('says "registry" nowhere, although attestation.registry names one')
       return read

@@ -5,6 +5,7 @@ import {
   Checklist,
   type Collateral,
   type Freshness,
+  type GpuVerifierOptions,
   nodeCrypto,
   nvidiaVerifier,
   openEvidence,
@@ -33,8 +34,8 @@ export async function judgeEvidence(o: {
   collateral: (quote: Quote) => Promise<Collateral>
   at: number
   policy: Policy | undefined
-  /** NVIDIA's roots unless a test says otherwise. */
-  gpuVerifier?: typeof nvidiaVerifier
+  /** What GPU evidence is verified with: NVIDIA's roots, and no keys of its service, where nothing is said. */
+  gpuVerifier?: GpuVerifierOptions | undefined
 }): Promise<Judged> {
   try {
     const document = await o.document()
@@ -54,11 +55,17 @@ export async function judgeEvidence(o: {
       gpuEvidence === null || o.policy?.gpu === 'any'
         ? undefined
         : await list.checkLater('GPU evidence is genuine, over the nonce, and the quote is over it', () =>
-            verifyGpuSection(gpuEvidence, { nonce, keysetBytes, now: o.at, verifier: o.gpuVerifier ?? nvidiaVerifier }),
+            verifyGpuSection(gpuEvidence, {
+              nonce,
+              ours: o.nonce !== undefined,
+              keysetBytes,
+              now: o.at,
+              verifier: o.gpuVerifier ?? nvidiaVerifier,
+            }),
           )
     const appraisal = o.policy && appraise({ facts, keyset: evidence.keyset, freshness, replayed, gpus, now: o.at }, o.policy)
     const verdict = verifiedVerdict({ ...facts, checks: [...list.passed, ...(gpus?.facts.checks ?? [])] }, appraisal)
-    return { verdict, facts, appraisal, keyset: evidence.keyset, replayed }
+    return { verdict, facts, appraisal, keyset: evidence.keyset, replayed, gpus: gpus?.facts }
   } catch (error) {
     if (!(error instanceof AttestationError)) throw error
     return { verdict: failedVerdict(error), checks: error.checks }

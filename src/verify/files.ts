@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AttestationError, type CollateralParts, type Policy, parsePolicy } from '../attestation/index.ts'
+import { AttestationError, type CollateralParts, type NrasKeys, type Policy, parseNrasKeys, parsePolicy } from '../attestation/index.ts'
 import { ConfigError } from '../config.ts'
 import { messageOf } from '../lib/coded-error.ts'
 
@@ -75,6 +75,16 @@ export async function readPolicyFile(file: string): Promise<Policy> {
   } catch (cause) {
     const why = cause instanceof SyntaxError ? `it is not JSON (${cause.message})` : messageOf(cause)
     throw new ConfigError('invalid', `${file} is not a valid policy: ${why}`, { cause })
+  }
+}
+
+/** The keys of NVIDIA's attestation service, a JWKS. Throws {@link ConfigError}. */
+export async function readNrasKeysFile(file: string): Promise<NrasKeys> {
+  const text = (await whole(file, maxSmall, 'key set')).toString('utf8')
+  try {
+    return parseNrasKeys(text)
+  } catch (cause) {
+    throw new ConfigError('invalid', `--nras-keys: ${file}: ${messageOf(cause)}`, { cause })
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type Check,
   type Collateral,
   type Facts,
+  type GpuFacts,
   type Keyset,
   type Policy,
   parseQuote,
@@ -24,6 +25,8 @@ export type Judged =
       readonly keyset?: Keyset
       /** What the event log proves, where one is shown. */
       readonly replayed?: ReplayedLog | undefined
+      /** What the GPUs prove, where any are shown and the policy looks at them. */
+      readonly gpus?: GpuFacts | undefined
     }
   | { readonly verdict: NotVerified; readonly facts?: undefined; readonly checks: readonly Check[] }
 

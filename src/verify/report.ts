@@ -1,5 +1,5 @@
 /** The report that a person reads: the verdict first, then why, then what was found, then what it does not prove. */
-import type { Check, Facts, Keyset, ReplayedLog } from '../attestation/index.ts'
+import type { Check, Facts, GpuFacts, Keyset, ReplayedLog } from '../attestation/index.ts'
 import { kemX25519, kemXWing } from '../envelope/index.ts'
 import { toHex } from '../lib/bytes.ts'
 import { meaningOf, whatToDo } from './advice.ts'
@@ -39,6 +39,7 @@ export function report(o: ReportOptions): string {
         tcb(o, judged.facts),
         measurements(judged.facts),
         eventLog(judged.replayed, o),
+        gpuSection(judged.gpus, o),
         list('What this does not prove', o.unproven, o),
         todo(o),
       ]
@@ -161,6 +162,44 @@ function eventLog(replayed: ReplayedLog | undefined, { width }: ReportOptions): 
   ].join('\n')
 }
 
+/** Each GPU, and what ties all of them to the quote. */
+function gpuSection(gpus: GpuFacts | undefined, { width }: ReportOptions): string {
+  if (!gpus) return ''
+  const { devices, bound, nras } = gpus
+  return [
+    'GPUs',
+    ...devices.map(({ name, hardware, driver, vbios, mode, measurements }) => {
+      const measured = measurements === 'matched' ? 'measures as NVIDIA published' : 'measurements not compared'
+      return row(
+        name,
+        wrap(`${plain(hardware)}, driver ${driver ?? 'not stated'}, VBIOS ${vbios}, ${modeWords(mode)}${measured}`, width, label + 4),
+      )
+    }),
+    row('bound', wrap(boundWords[bound], width, label + 4)),
+    row('NVIDIA says', nras ? `${nras.devices.length} devices in order, by a token of its service` : 'nothing: no token was checked'),
+  ].join('\n')
+}
+
+function modeWords(mode: GpuFacts['devices'][number]['mode']): string {
+  return mode === null ? '' : `${mode.toUpperCase()} mode, `
+}
+
+const boundWords: Readonly<Record<GpuFacts['bound'], string>> = {
+  'report-data': 'the quote holds their hash, over this nonce: the TD chose to show these now',
+  'nonce-only': 'over this nonce, but not part of the quote: anybody may have shown these',
+  none: 'not over a nonce of ours: these may be from another day',
+}
+
+function gpusUnproven(gpus: GpuFacts | undefined): string[] {
+  if (!gpus || gpus.devices.length === 0) return []
+  return [
+    'That these GPUs are in the machine of the TD, or are the ones that answer: nothing in hardware ties a GPU to a TD today. Pin the software that looks after them.',
+    ...(gpus.devices.some(({ revocation }) => revocation !== 'good')
+      ? ['That no certificate of a GPU was revoked: NVIDIA was not asked.']
+      : []),
+  ]
+}
+
 /** Text as text, bytes as hex: what was measured as JSON is read more easily as that. */
 function payloadText(payload: Uint8Array): string {
   const text = Buffer.from(payload).toString('latin1')
@@ -190,7 +229,7 @@ function row(name: string, value: string): string {
 }
 
 /** What no quote proves by itself, and what this one leaves open besides. */
-export function unprovenOf(facts: Facts | undefined, o: { policy: boolean; fresh: boolean }): string[] {
+export function unprovenOf(facts: Facts | undefined, o: { policy: boolean; fresh: boolean; gpus?: GpuFacts | undefined }): string[] {
   if (!facts) return []
   const debug = (facts.report.tdAttributes[0]! & 1) === 1
   return [
@@ -203,6 +242,7 @@ export function unprovenOf(facts: Facts | undefined, o: { policy: boolean; fresh
       : [
           'That it is fresh: a quote alone may be a copy from another day. Ask with a nonce of your own (--nonce with --evidence, or a URL).',
         ]),
+    ...gpusUnproven(o.gpus),
     'That nobody has opened the machine: keys have been taken out of such CPUs in a laboratory. A policy can name the PPIDs of machines whose owner you trust.',
   ]
 }

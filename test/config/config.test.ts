@@ -45,6 +45,7 @@ describe('the proxy’s config', () => {
     ['a price with a point', 'pricing.default.prompt', '1.5', /pricing\.default\.prompt: must be a quoted string/],
     ['a price larger than all money', 'pricing.default.prompt', '9999999999999999999', /pricing\.default\.prompt: is larger/],
     ['a missing class', 'pricing.default.reasoning', undefined, /pricing\.default\.reasoning/],
+    ['keys of NVIDIA’s that are no file', 'attestation.nras_keys', 5, /attestation\.nras_keys/],
     ['no payee key', 'payments.payee_key', undefined, /payments\.payee_key/],
     ['an endpoint that is no URL', 'payments.chain.endpoints', ['toncenter'], /payments\.chain\.endpoints\.0: Invalid URL/],
     ['no endpoint', 'payments.chain.endpoints', [], /payments\.chain\.endpoints: name an endpoint/],

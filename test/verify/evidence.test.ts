@@ -2,8 +2,11 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { developmentPolicy } from '../../src/attestation/index.ts'
+import { developmentPolicy, encodeGpuEvidence, encodeKeyset, gpuNonce, nvidiaVerifier } from '../../src/attestation/index.ts'
 import { developmentMeasurements } from '../../src/tee/index.ts'
+import { goodMeasurements } from '../attestation/gpu/support/authority.ts'
+import { rim } from '../attestation/gpu/support/rim.ts'
+import { authority as gpus } from '../attestation/gpu/support/verify.ts'
 import { composeHash, goodLog, measuredBy, runtimeEvent } from '../attestation/support/event-log.ts'
 import { evidenceOf, goodKeyset, goodNonce, now, stranger } from '../attestation/support/sample.ts'
 import { at, collateral, file, root, verify } from './support/world.ts'
@@ -107,6 +110,79 @@ describe('an evidence document', () => {
 
   test('wants a nonce of 32 bytes', async () => {
     await expect(verify({ ...good, nonce: '00' })).rejects.toThrow(/--nonce must be 32 bytes/)
+  })
+})
+
+describe('GPUs in a document', () => {
+  const own = (nonce: Buffer) => gpuNonce(nonce, encodeKeyset(goodKeyset))
+  const rims = [rim(gpus), rim(gpus, { version: '96.00.A5.00.01' })]
+  const section = (nonce: Buffer, manifests: Buffer[] = []) =>
+    encodeGpuEvidence({
+      items: [gpus.device(0, { report: { nonce: own(nonce), measurements: goodMeasurements } })],
+      rims: manifests,
+      nras: null,
+    })
+  const world = { gpuVerifier: { ...nvidiaVerifier, roots: gpus.roots } }
+  const shown = { ...good, evidence: save('gpus.json', evidenceOf({ gpuEvidence: section(goodNonce, rims) })) }
+
+  test('are told of, with what is not proven of them', async () => {
+    const { output } = await verify({ ...shown, nonce, json: false }, world)
+    expect(output).toContain('✓ GPU evidence is genuine, over the nonce, and the quote is over it')
+    expect(output).toMatch(/^GPUs\n {2}GPU 0 +GH100.*, driver 550\.144\.03, VBIOS 96\.00\.A5\.00\.01/m)
+    expect(output.replace(/\s+/g, ' ')).toContain('measures as NVIDIA published')
+    expect(output).toMatch(/^ {2}bound +the quote holds their hash, over this nonce/m)
+    expect(output).toMatch(/^ {2}NVIDIA says +nothing: no token was checked$/m)
+    expect(output).toContain('That these GPUs are in the machine of the TD, or are the ones that answer')
+    expect(output).toContain('That no certificate of a GPU was revoked')
+  })
+
+  test('stand in the JSON, device by device', async () => {
+    const { verdict } = await json({ ...shown, nonce }, world)
+    expect(verdict.gpus).toMatchObject({
+      bound: 'report-data',
+      nras: null,
+      devices: [{ name: 'GPU 0', architecture: 'HOPPER', driver: '550.144.03', measurements: 'matched', revocation: 'not-checked' }],
+    })
+  })
+
+  test('over a nonce that is not ours are bound by nothing, and a policy that asks for more refuses', async () => {
+    const { verdict } = await json(shown, world)
+    expect(verdict.gpus).toMatchObject({ bound: 'none' })
+    expect((await verify({ ...shown, json: false }, world)).output).toMatch(/^ {2}bound +not over a nonce of ours/m)
+    const rules = {
+      ...{ min_count: 1, architectures: 'any', min_driver: 'any', min_vbios: 'any', models: 'any', devices: 'any' },
+      ...{ rims: 'not-compared', bound: 'report-data', nras: 'not-required' },
+    }
+    const asks = file(
+      'gpus-policy.json',
+      JSON.stringify({ ...developmentPolicy(developmentMeasurements), freshness: { without_nonce: ['chrysalis'] }, gpu: rules }),
+    )
+    const refused = await json({ ...shown, policy: asks }, world)
+    expect(refused).toMatchObject({
+      code: 3,
+      verdict: { policy: { reasons: ['the GPU evidence is bound by none, not by report-data'] } },
+    })
+    expect(await json({ ...shown, nonce, policy: asks }, world)).toMatchObject({ code: 0 })
+  })
+
+  test('that are not shown are not spoken of', async () => {
+    const { output } = await verify({ ...good, nonce, json: false })
+    expect(output).not.toContain('GPU')
+    expect((await json({ ...good, nonce })).verdict).not.toHaveProperty('gpus')
+  })
+
+  test('of somebody else’s making are not verified', async () => {
+    expect(await json({ ...shown, nonce })).toMatchObject({ code: 4, verdict: { code: 'gpu-untrusted' } })
+  })
+
+  test('may come with a token, which --nras-keys checks', async () => {
+    const keys = file('nras.json', JSON.stringify(await gpus.jwks()))
+    const { verdict } = await json({ ...shown, nonce, nrasKeys: keys }, world)
+    expect(verdict.gpus).toMatchObject({ nras: null })
+    await expect(verify({ ...shown, nonce, nrasKeys: file('no-keys.json', '{"keys":[]}') }, world)).rejects.toThrow(
+      /--nras-keys: .*holds no key/,
+    )
+    await expect(verify({ ...shown, nonce, nrasKeys: 'nowhere.json' }, world)).rejects.toThrow(/there is no such file/)
   })
 })
 

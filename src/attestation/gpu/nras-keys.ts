@@ -1,11 +1,38 @@
 /** The keys that NVIDIA's attestation service signs with: a set at hand, or one that is fetched and kept by `jose`. */
+import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
+import { z } from 'zod'
 
 /** Finds the key that a token names. */
 export interface NrasKeys {
   /** Whose tokens these keys sign. */
   readonly issuer: string
   readonly find: JWTVerifyGetKey
+}
+
+const key = z
+  .looseObject({
+    kty: z.literal('EC', 'must be EC'),
+    crv: z.literal('P-384', 'must be P-384, as ES384 asks'),
+    kid: z.string().min(1, 'must name the key'),
+    alg: z.literal('ES384', 'must be ES384').optional(),
+    use: z.literal('sig', 'must be sig').optional(),
+  })
+  .refine(({ d }) => d === undefined, 'is a private key, which nobody but NVIDIA should have')
+  .refine(({ kty, crv, x, y }) => isPoint({ kty, crv, x, y }), 'is no public key')
+const keySet = z.object({ keys: z.array(key, 'must be a list').min(1, 'holds no key') })
+
+/** Keys at hand, out of the JSON of a JWKS. Throws `RangeError` that names what is wrong. */
+export function parseNrasKeys(text: string): NrasKeys {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (cause) {
+    throw new RangeError('is not JSON; save the answer of NVIDIA’s JWKS address', { cause })
+  }
+  const { data, error } = keySet.safeParse(json)
+  if (!data) throw new RangeError(error.issues.map(({ path, message }) => `${path.join('.') || 'the key set'} ${message}`).join('; '))
+  return localNrasKeys(data as JSONWebKeySet)
 }
 
 export const nrasIssuer = 'https://nras.attestation.nvidia.com'
@@ -30,6 +57,15 @@ export function remoteNrasKeys(o: { url: string; issuer?: string; fetch: typeof 
     [customFetch]: bounded,
   })
   return { issuer: o.issuer ?? nrasIssuer, find }
+}
+
+function isPoint(jwk: Record<string, unknown>): boolean {
+  try {
+    createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' })
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function readBounded(response: Response): Promise<Uint8Array<ArrayBuffer>> {

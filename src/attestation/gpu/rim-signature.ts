@@ -6,6 +6,7 @@
  * General libraries do not know three of these algorithms, and choose what to check by what the document says: a reader for
  * one form is shorter than the code that would have to be added to them and the checks around it.
  */
+import { turn } from '../../lib/turn.ts'
 import { AttestationError } from '../errors.ts'
 import type { Certificate } from '../tdx/x509.ts'
 import { canonicalize } from './canonical-xml.ts'
@@ -46,6 +47,7 @@ export async function verifyRimSignature(
 
   const codes = { what: `the certificates of ${o.what}`, untrusted: 'rim-untrusted', expired: 'rim-untrusted' } as const
   await verifyP384Chain(chain, o.root, o.now, o.crypto, codes) // 2
+  await turn()
   if (!(await o.crypto.verifyP384(chain[0]!.publicKey, Buffer.from(canonicalize(info), 'utf8'), value)))
     throw untrusted(o.what, 'its signature is not its signer’s') // 3
   const found = Buffer.from(o.crypto.sha384(Buffer.from(canonicalize(document, signature), 'utf8')))

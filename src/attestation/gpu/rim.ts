@@ -2,7 +2,9 @@
  * Reference integrity manifests: what NVIDIA published a driver or a firmware to measure. They are SWID tags (ISO/IEC 19770-2)
  * with TCG's reference values, signed; who hands one over does not matter. The newer CoRIM form is not read, and refused.
  */
+import { turn } from '../../lib/turn.ts'
 import { AttestationError } from '../errors.ts'
+import type { Certificate } from '../tdx/x509.ts'
 import type { GpuCrypto } from './crypto-port.ts'
 import type { TrustedRoot } from './nvidia-roots.ts'
 import type { CheckRevocation, RevocationStatus } from './revocation.ts'
@@ -27,22 +29,46 @@ const sha384 = 'http://www.w3.org/2001/04/xmlenc#sha384'
 const firmwareForm = /^[0-9A-F]{2}(?:\.[0-9A-F]{2}){4}$/
 const maxAlternatives = 32
 
-/** Verifies a manifest at `now` (ms), signature before contents. Throws {@link AttestationError} `rim-untrusted`, or `gpu-revoked` for its signer. */
+/** A manifest whose signature is verified, with the chain of its signer, leaf first. */
+export type VerifiedManifest = Omit<ReferenceManifest, 'revocation'> & { readonly chain: readonly Certificate[] }
+
+/** Keeps verified manifests by the digests of their bytes; an `LRUCache`, or a `Map` in a test. */
+export interface ManifestMemory {
+  get(id: string): VerifiedManifest | undefined
+  set(id: string, manifest: VerifiedManifest): unknown
+}
+
+const what = 'a reference manifest'
+
+/** Verifies a manifest at `now` (ms), signature before contents, in turns of the event loop. Throws {@link AttestationError} `rim-untrusted`. */
 export async function verifyManifest(
   bytes: Uint8Array,
-  o: { root: TrustedRoot; now: number; crypto: GpuCrypto; checkRevocation: CheckRevocation },
-): Promise<ReferenceManifest> {
-  const what = 'a reference manifest'
+  o: { root: TrustedRoot; now: number; crypto: GpuCrypto },
+): Promise<VerifiedManifest> {
   try {
     const document = parseXml(bytes)
+    await turn()
     const chain = await verifyRimSignature(document, { ...o, what })
-    const manifest = readManifest(document)
-    const revocation = await o.checkRevocation({ what: `the certificates of ${what}`, chain, leaf: true, now: o.now })
-    return { ...manifest, revocation, validUntil: Math.min(...chain.map(({ notAfter }) => notAfter)) }
+    await turn()
+    return { ...readManifest(document), chain, validUntil: Math.min(...chain.map(({ notAfter }) => notAfter)) }
   } catch (cause) {
     if (!(cause instanceof XmlError)) throw cause
     throw new AttestationError('rim-untrusted', `${what} cannot be read: ${cause.message}`, { cause })
   }
+}
+
+/** Whether the certificates of a manifest's signer are within their time at `now` (ms). */
+export function isInTime({ chain }: VerifiedManifest, now: number): boolean {
+  return chain.every(({ notBefore, notAfter }) => notBefore <= now && now <= notAfter)
+}
+
+/** The manifest with what is known of its signer's revocation. Throws `gpu-revoked`. */
+export async function checkSigner(
+  { chain, ...manifest }: VerifiedManifest,
+  o: { checkRevocation: CheckRevocation; now: number },
+): Promise<ReferenceManifest> {
+  const revocation = await o.checkRevocation({ what: `the certificates of ${what}`, chain, leaf: true, now: o.now })
+  return { ...manifest, revocation }
 }
 
 function readManifest(document: XmlElement): Pick<ReferenceManifest, 'kind' | 'product' | 'version' | 'measurements'> {

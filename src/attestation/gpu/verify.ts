@@ -1,10 +1,12 @@
 /**
- * From GPU evidence to what it proves. Each device is verified in turns of the event loop; signatures are checked in the thread
- * pool. What evidence shows is verified whether or not a policy asks for it, and one bad device refuses all.
+ * From GPU evidence to what it proves. Signatures are checked in the thread pool, and between two devices or manifests the event loop
+ * gets its turn. One bad device refuses all.
  *
  * What this cannot prove: that the GPUs are in the same machine as the TD. Nothing in hardware says so today. A worker that
  * relays to GPUs elsewhere shows good evidence; only measured software in the TD that refuses such GPUs stands against it.
  */
+import { toHex } from '../../lib/bytes.ts'
+import { turn } from '../../lib/turn.ts'
 import { AttestationError } from '../errors.ts'
 import type { GpuCrypto } from './crypto-port.ts'
 import type { GpuEvidence } from './items.ts'
@@ -12,7 +14,7 @@ import { type NrasFacts, verifyNras } from './nras.ts'
 import type { NrasKeys } from './nras-keys.ts'
 import type { GpuRoots } from './nvidia-roots.ts'
 import type { CheckRevocation } from './revocation.ts'
-import { type ReferenceManifest, verifyManifest } from './rim.ts'
+import { checkSigner, isInTime, type ManifestMemory, type ReferenceManifest, verifyManifest } from './rim.ts'
 import { type DeviceFacts, verifyDevice } from './verify-device.ts'
 
 /** `report-data`: hashed into the quote, over our nonce. `nonce-only`: over our nonce. `none`: it may be from any time and anybody. */
@@ -36,6 +38,8 @@ export interface GpuVerifierOptions {
   readonly roots: GpuRoots
   readonly crypto: GpuCrypto
   readonly checkRevocation: CheckRevocation
+  /** Manifests that were verified under these roots, by their digests; without it each is verified each time. */
+  readonly manifests?: ManifestMemory
   /** Keys of NVIDIA's service; null where its tokens are not used. */
   readonly nrasKeys: NrasKeys | null
 }
@@ -49,7 +53,10 @@ export async function verifyGpuEvidence(
   o: GpuVerifierOptions & { nonce: Uint8Array | null; inReportData: boolean; now: number },
 ): Promise<GpuFacts> {
   const manifests: ReferenceManifest[] = []
-  for (const bytes of evidence.rims) manifests.push(await verifyManifest(bytes, { ...o, root: o.roots.rim }))
+  for (const bytes of evidence.rims) {
+    manifests.push(await verifyManifestOnce(bytes, o))
+    await turn()
+  }
 
   const devices: DeviceFacts[] = []
   const count = { gpu: 0, switch: 0 }
@@ -60,6 +67,7 @@ export async function verifyGpuEvidence(
     // One GPU shown twice would be counted twice.
     if (devices.some(({ serial }) => serial === facts.serial)) throw new AttestationError('gpu-untrusted', `${name} is shown twice`)
     devices.push(facts)
+    await turn()
   }
   const nras =
     evidence.nras && o.nrasKeys && (await verifyNras(evidence.nras, { keys: o.nrasKeys, nonce: o.nonce, now: o.now, crypto: o.crypto }))
@@ -71,6 +79,17 @@ export async function verifyGpuEvidence(
     checks: describe(devices, nras),
     validUntil: Math.min(...devices.map(({ validUntil }) => validUntil), ...(nras ? [nras.validUntil] : [])),
   }
+}
+
+/** A manifest as it was found before, if it is still in its time; whether its signer is revoked is asked each time. */
+async function verifyManifestOnce(bytes: Uint8Array, o: GpuVerifierOptions & { now: number }): Promise<ReferenceManifest> {
+  const options = { ...o, root: o.roots.rim }
+  if (!o.manifests) return checkSigner(await verifyManifest(bytes, options), options)
+  const id = toHex(o.crypto.sha256(bytes))
+  const known = o.manifests.get(id)
+  const verified = known && isInTime(known, o.now) ? known : await verifyManifest(bytes, options)
+  o.manifests.set(id, verified)
+  return checkSigner(verified, options)
 }
 
 /** A token over our nonce could be of other devices than those shown beside it. */

@@ -9,7 +9,6 @@ import { verifyNras } from '../../../src/attestation/gpu/nras.ts'
 import { failedClaims } from '../../../src/attestation/gpu/nras-claims.ts'
 import { localNrasKeys } from '../../../src/attestation/gpu/nras-keys.ts'
 import { nvidiaRoots } from '../../../src/attestation/gpu/nvidia-roots.ts'
-import { noRevocationCheck } from '../../../src/attestation/gpu/revocation.ts'
 import { verifyManifest } from '../../../src/attestation/gpu/rim.ts'
 import { sha256, toHex, utf8 } from '../../../src/lib/bytes.ts'
 import { authority, codeOf, verify } from './support/verify.ts'
@@ -37,8 +36,7 @@ const judge = (name: string) => {
   const { shown, nonce } = items(name)
   return verify(shown, { nonce, now, roots: nvidiaRoots })
 }
-const manifest = (name: string) =>
-  verifyManifest(read(name), { root: nvidiaRoots.rim, now, crypto: nodeGpuCrypto, checkRevocation: noRevocationCheck })
+const manifest = (name: string) => verifyManifest(read(name), { root: nvidiaRoots.rim, now, crypto: nodeGpuCrypto })
 
 describe.skipIf(!data)('real evidence (skipped without CHRYSALIS_TDX_DATA)', () => {
   test.each([
@@ -76,7 +74,7 @@ describe.skipIf(!data)('real evidence (skipped without CHRYSALIS_TDX_DATA)', () 
     for (let offset = 0; offset < end; offset += 311) {
       const copy = Buffer.from(bytes)
       copy[offset]! ^= 1
-      const verdict = verifyManifest(copy, { root: nvidiaRoots.rim, now, crypto: nodeGpuCrypto, checkRevocation: noRevocationCheck })
+      const verdict = verifyManifest(copy, { root: nvidiaRoots.rim, now, crypto: nodeGpuCrypto })
       expect(await codeOf(verdict), `byte ${offset}`).toBe('rim-untrusted')
     }
   })

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { nodeGpuCrypto } from '../../../src/attestation/gpu/crypto-port.ts'
+import { AttestationError } from '../../../src/attestation/index.ts'
 import { sha384, utf8 } from '../../../src/lib/bytes.ts'
 import { goodMeasurements, NvidiaAuthority, now, opaqueOf, p384 } from './support/authority.ts'
 import { driverIndexes, firmwareIndexes, measured, type RimSpec, rim } from './support/rim.ts'
@@ -12,6 +14,52 @@ const driver = rim(authority)
 const withRims = (...rims: Buffer[]) => verify([good], { rims })
 const withDriver = (spec: RimSpec) => codeOf(withRims(rim(authority, spec), firmware))
 const hash = 'ab'.repeat(48)
+
+describe('the event loop', () => {
+  test('gets a turn for each device, and for each manifest', async () => {
+    let turns = 0
+    let over = false
+    const count = () => {
+      turns += 1
+      if (!over) setImmediate(count)
+    }
+    const items = Array.from({ length: 8 }, (_, index) => authority.device(index))
+    setImmediate(count)
+    await verify(items, { rims: [driver, firmware] })
+    over = true
+    expect(turns).toBeGreaterThanOrEqual(8 + 2)
+  })
+
+  test('is spared what is known: a manifest is verified once while its signer’s certificates are in their time', async () => {
+    const manifests = new Map()
+    let checks = 0
+    const crypto = {
+      ...nodeGpuCrypto,
+      verifyP384: (...asked: Parameters<typeof nodeGpuCrypto.verifyP384>) => {
+        checks += 1
+        return nodeGpuCrypto.verifyP384(...asked)
+      },
+    }
+    const cost = async (o: object = {}) => {
+      const before = checks
+      expect((await verify([good], { rims: [driver, firmware], manifests, crypto, ...o })).devices[0]?.measurements).toBe('matched')
+      return checks - before
+    }
+    const [first, second] = [await cost(), await cost()]
+    expect(first).toBeGreaterThan(second)
+    expect(manifests.size).toBe(2)
+    const expired = verify([], { rims: [driver], manifests, crypto, now: now + 3 * 366 * 86_400_000 })
+    expect(await codeOf(expired)).toBe('rim-untrusted')
+    // Whether its signer was revoked is asked each time.
+    const revoked = verify([], {
+      rims: [driver],
+      manifests,
+      crypto,
+      checkRevocation: () => Promise.reject(new AttestationError('gpu-revoked', 'revoked')),
+    })
+    expect(await codeOf(revoked)).toBe('gpu-revoked')
+  })
+})
 
 describe('reference manifests', () => {
   test('that a device matches are said to be matched', async () => {

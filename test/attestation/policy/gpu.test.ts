@@ -1,13 +1,16 @@
 /** GPUs by the policy: evidence of our own authority, in a document, through the keeper of leases; one thing changed at a time. */
 import { describe, expect, test } from 'vitest'
 import { nodeGpuCrypto } from '../../../src/attestation/gpu/crypto-port.ts'
-import { encodeGpuEvidence, type GpuItem } from '../../../src/attestation/gpu/items.ts'
+import { type DetachedEat, encodeGpuEvidence, type GpuItem } from '../../../src/attestation/gpu/items.ts'
 import { noRevocationCheck } from '../../../src/attestation/gpu/revocation.ts'
 import type { GpuFacts } from '../../../src/attestation/gpu/verify.ts'
-import { encodeKeyset, gpuNonce, parsePolicy } from '../../../src/attestation/index.ts'
+import { encodeKeyset, gpuNonce, type NrasKeys, parseNrasKeys, parsePolicy } from '../../../src/attestation/index.ts'
 import { judgeGpu } from '../../../src/attestation/policy/gpu.ts'
-import { type DeviceEdits, goodMeasurements } from '../gpu/support/authority.ts'
-import { authority } from '../gpu/support/verify.ts'
+import { sha256, toHex } from '../../../src/lib/bytes.ts'
+import { type DeviceEdits, goodMeasurements, NvidiaAuthority } from '../gpu/support/authority.ts'
+import { goodClaims, goodOverall } from '../gpu/support/nras.ts'
+import { driverIndexes, measured, rim } from '../gpu/support/rim.ts'
+import { authority, verify as verifyDevices } from '../gpu/support/verify.ts'
 import { goodPolicy, setUp } from '../support/lease-world.ts'
 import { evidenceOf, goodKeyset } from '../support/sample.ts'
 
@@ -25,13 +28,24 @@ const rules = {
 const asks = (change: object = {}) => parsePolicy({ ...goodPolicy, gpu: { ...rules, ...change } })
 const verifier = { roots: authority.roots, crypto: nodeGpuCrypto, checkRevocation: noRevocationCheck, nrasKeys: null }
 
+/** What a worker shows beside its devices, and what the keeper checks it with. */
+interface Beside {
+  readonly rims?: readonly Buffer[]
+  readonly nras?: (nonce: Buffer) => Promise<DetachedEat>
+  readonly nrasKeys?: NrasKeys
+}
+
 /** What a keeper makes of a worker whose GPUs are made by `items`, over the nonce that it is asked over. */
-async function stateOf(policy: ReturnType<typeof asks>, items: ((nonce: Buffer) => GpuItem[]) | null = nonce => [device(nonce)]) {
-  const world = setUp({ gpuVerifier: verifier })
+async function stateOf(
+  policy: ReturnType<typeof asks>,
+  items: ((nonce: Buffer) => GpuItem[]) | null = nonce => [device(nonce)],
+  { rims = [], nras, nrasKeys }: Beside = {},
+) {
+  const world = setUp({ gpuVerifier: { ...verifier, nrasKeys: nrasKeys ?? null } })
   world.policy = policy
   world.answer = async nonce => {
     const own = gpuNonce(nonce, encodeKeyset(goodKeyset))
-    const gpuEvidence = items && encodeGpuEvidence({ items: items(own), rims: [], nras: null })
+    const gpuEvidence = items && encodeGpuEvidence({ items: items(own), rims, nras: (await nras?.(own)) ?? null })
     return JSON.stringify(evidenceOf({ nonce, gpuEvidence }))
   }
   const error = await world.keeper.ensure().then(
@@ -95,8 +109,11 @@ describe('a worker whose GPUs are judged', () => {
     expect(reasons).toHaveLength(4)
   })
 
-  test('is refused without evidence of GPUs, unless any will do', async () => {
-    expect((await stateOf(asks(), null)).reasons).toEqual(['no GPU evidence is shown'])
+  test('is refused without evidence of GPUs, unless any will do, and nothing is said to be genuine', async () => {
+    const { reasons, checks } = await stateOf(asks(), null)
+    expect(reasons).toEqual(['no GPU evidence is shown'])
+    expect(checks.filter(({ name }) => name.includes('genuine'))).toEqual([])
+    expect(checks).toContainEqual({ name: 'GPU evidence is shown', ok: false })
     expect((await stateOf(goodPolicy, null)).code).toBe('accepted')
   })
 
@@ -116,6 +133,93 @@ describe('a worker whose GPUs are judged', () => {
       status: 'refused',
       last: { name: 'GPU evidence is genuine, over our nonce', ok: false },
     })
+  })
+})
+
+describe('reference manifests at a lease', () => {
+  const firmware = rim(authority, { version: '96.00.A5.00.01' })
+  const driver = rim(authority)
+  const digest = (bytes: Buffer) => `sha256:${toHex(sha256(bytes))}`
+  const one = (nonce: Buffer) => [device(nonce)]
+  const under = (required: unknown, rims: readonly Buffer[]) => stateOf(asks({ rims: { required } }), one, { rims })
+
+  test('that the device matches, and that the policy names, give one', async () => {
+    const { code, lease } = await under([digest(driver), digest(firmware)], [driver, firmware])
+    expect(code).toBe('accepted')
+    expect(lease?.gpus?.facts.devices[0]?.measurements).toBe('matched')
+    expect((await under('any', [driver, firmware])).code).toBe('accepted')
+  })
+
+  const wrong = new Map([...measured(driverIndexes), [21, [Buffer.alloc(48, 1)]] as const])
+  test.each<[string, unknown, readonly Buffer[], { code: string; reason: RegExp }]>([
+    [
+      'of another file than the policy names',
+      [digest(driver)],
+      [driver, firmware],
+      { code: 'policy-refused', reason: /not in the policy: sha256:/ },
+    ],
+    ['of the driver alone', 'any', [driver], { code: 'policy-refused', reason: /not compared/ }],
+    ['of another driver', 'any', [rim(authority, { version: '550.144.04' }), firmware], { code: 'policy-refused', reason: /not compared/ }],
+    [
+      'with one measurement that differs',
+      'any',
+      [rim(authority, { measurements: wrong }), firmware],
+      { code: 'gpu-measurement-mismatch', reason: /21/ },
+    ],
+    ['that somebody else signed', 'any', [rim(new NvidiaAuthority()), firmware], { code: 'rim-untrusted', reason: /manifest/ }],
+    [
+      'that were changed after they were signed',
+      'any',
+      [rim(authority, { text: xml => xml.replace('edition="GPU"', 'edition="CPU"') }), firmware],
+      { code: 'rim-untrusted', reason: /manifest|signed/ },
+    ],
+  ])('%s give none', async (_, required, rims, { code, reason }) => {
+    const state = await under(required, rims)
+    expect(state).toMatchObject({ code, status: 'refused', lease: undefined })
+    expect(state.reasons.join()).toMatch(reason)
+  })
+})
+
+describe('a token of NVIDIA’s service at a lease', async () => {
+  const nrasKeys = parseNrasKeys(JSON.stringify(await authority.jwks()))
+  const serial = (await verifyDevices([authority.device()])).devices[0]!.serial
+  const one = (nonce: Buffer) => [device(nonce)]
+  const eat =
+    (change: object = {}, authorityOf = authority) =>
+    (nonce: Buffer) => {
+      const over = { eat_nonce: toHex(nonce), ...change }
+      return authorityOf.eat({ 'GPU-0': { ...goodClaims(serial), ...over } }, { ...goodOverall(), ...over })
+    }
+  const required = asks({ nras: 'required' })
+
+  test('that is required and verified gives one', async () => {
+    const { code, lease } = await stateOf(required, one, { nras: eat(), nrasKeys })
+    expect(code).toBe('accepted')
+    expect(lease?.gpus?.facts.nras?.devices).toHaveLength(1)
+  })
+
+  test.each<[string, Beside, string]>([
+    ['that is not shown', { nrasKeys }, 'policy-refused'],
+    ['that there are no keys for', { nras: eat() }, 'policy-refused'],
+    ['over another nonce', { nras: eat({ eat_nonce: '00'.repeat(32) }), nrasKeys }, 'nras-untrusted'],
+    ['that somebody else signed', { nras: eat({}, new NvidiaAuthority()), nrasKeys }, 'nras-untrusted'],
+    ['that has run out', { nras: eat({ exp: 1 }), nrasKeys }, 'nras-untrusted'],
+    ['in which the service found a fault', { nras: eat({ measres: 'fail' }), nrasKeys }, 'nras-refused'],
+  ])('%s gives none', async (_, beside, code) => {
+    expect(await stateOf(required, one, beside)).toMatchObject({ code, status: 'refused', lease: undefined })
+  })
+
+  test.each<[string, unknown, RegExp]>([
+    ['is no JSON', undefined, /is not JSON/],
+    ['has no keys', {}, /keys must be a list/],
+    ['is empty', { keys: [] }, /keys holds no key/],
+    ['has an RSA key', { keys: [{ kty: 'RSA', kid: 'a' }] }, /keys\.0\.kty must be EC/],
+    ['has a key of another curve', { keys: [{ kty: 'EC', crv: 'P-256', kid: 'a' }] }, /keys\.0\.crv must be P-384/],
+    ['has a key without a name', { keys: [{ kty: 'EC', crv: 'P-384' }] }, /keys\.0\.kid/],
+    ['has no point', { keys: [{ kty: 'EC', crv: 'P-384', kid: 'a', x: 'AA', y: 'AA' }] }, /keys\.0 is no public key/],
+    ['has a private key', { keys: [{ kty: 'EC', crv: 'P-384', kid: 'a', d: 'AA', x: 'AA', y: 'AA' }] }, /keys\.0 is a private key/],
+  ])('is not checked by a key set that %s', (_, set, why) => {
+    expect(() => parseNrasKeys(set === undefined ? '<html>' : JSON.stringify(set))).toThrow(why)
   })
 })
 

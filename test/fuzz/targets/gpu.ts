@@ -8,7 +8,7 @@ import { verifyNras } from '../../../src/attestation/gpu/nras.ts'
 import { localNrasKeys } from '../../../src/attestation/gpu/nras-keys.ts'
 import { nvidiaRoots } from '../../../src/attestation/gpu/nvidia-roots.ts'
 import { noRevocationCheck } from '../../../src/attestation/gpu/revocation.ts'
-import { verifyManifest } from '../../../src/attestation/gpu/rim.ts'
+import { checkSigner, verifyManifest } from '../../../src/attestation/gpu/rim.ts'
 import { verifyGpuEvidence } from '../../../src/attestation/gpu/verify.ts'
 import { verifyDevice } from '../../../src/attestation/gpu/verify-device.ts'
 import { goodMeasurements, NvidiaAuthority, nonce, now, opaqueOf, p384, unsignedReport } from '../../attestation/gpu/support/authority.ts'
@@ -39,7 +39,7 @@ const manifests = [rim(authority), rim(authority, { version: '96.00.A5.00.01' })
 
 const facts = await verifyDevice(good, { ...trusting, roots, name: 'GPU 0', nonce, manifests: [] })
 const eat = await authority.eat({ 'GPU-0': goodClaims(facts.serial) }, goodOverall())
-const verified = await Promise.all(manifests.map(bytes => verifyManifest(bytes, trusting)))
+const verified = await Promise.all(manifests.map(async bytes => checkSigner(await verifyManifest(bytes, trusting), trusting)))
 
 /** Under our roots; and under NVIDIA's, at a time at which the corpus was current. */
 async function verify(evidence: Parameters<typeof verifyGpuEvidence>[0], corpusToo: boolean): Promise<void> {
@@ -141,7 +141,6 @@ export const rimTarget: FuzzTarget = {
           root: roots.rim,
           now,
           crypto: { ...credulous, sha384 },
-          checkRevocation: noRevocationCheck,
         })
       } catch (error) {
         if (!isAttestationRefusal(error)) throw error
