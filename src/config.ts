@@ -95,6 +95,19 @@ export const chainSchema = z.strictObject({
 })
 export type ChainConfig = z.output<typeof chainSchema>
 
+/** Where quotes come from: a TD's kernel, the agent of a dstack guest, or in development a quoting authority in software. */
+export const teeSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('software'),
+    directory: z.string().min(1),
+    simulated: z.literal(true, 'a software quoting authority proves nothing about hardware: needs "simulated: true"'),
+  }),
+  z.strictObject({ type: z.literal('configfs'), path: z.string().min(1).optional() }),
+  /** The agent of a dstack guest, by its socket. */
+  z.strictObject({ type: z.literal('dstack'), path: z.string().min(1).optional() }),
+])
+export type TeeConfig = z.output<typeof teeSchema>
+
 /** `chrysalis proxy --config FILE`. `config/proxy.yaml` is the annotated example. */
 export const proxySchema = z
   .strictObject({
@@ -197,6 +210,8 @@ export const proxySchema = z
         })
         .optional(),
     }),
+    /** The proxy runs in a TD itself, and shows evidence of its keys. */
+    tee: teeSchema.optional(),
     console: z.strictObject({ operator_key: z.string().min(1) }).optional(),
   })
   .superRefine((config, context) => {
@@ -208,6 +223,8 @@ export const proxySchema = z
         path: ['attestation', 'root'],
         message: 'a root of trust other than Intel\'s needs "simulated: true"',
       })
+    if (config.tee?.type === 'software' && !config.simulated)
+      context.addIssue({ code: 'custom', path: ['tee', 'type'], message: 'evidence made in software needs "simulated: true" of the proxy' })
     const { max_unread_seconds: unread, challenge_period_seconds: period } = config.payments
     if (unread !== undefined && unread > period / 2)
       context.addIssue({

@@ -228,6 +228,7 @@ class Deployment {
       listen: { host: '127.0.0.1', port: this.#options.port },
       data: this.#folder.proxyData,
       attestation: { pccs: this.#pccs!.url, policy: this.#folder.policyFile, root },
+      tee: { type: 'software', directory: this.#folder.authority, simulated: true },
       workers: this.#workersInOrder().map(({ id, ready }) => ({ id, url: ready.url })),
       pricing: { default: price },
       // There is one caller here, and whoever measures must not measure a limit.

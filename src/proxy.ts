@@ -19,6 +19,7 @@ import { createKey, type KeyPair, loadKey } from './payment-channel/index.ts'
 import { consoleStatus } from './proxy/console-status.ts'
 import { openFleet } from './proxy/fleet.ts'
 import { mostUnreadMs, openMoney } from './proxy/money.ts'
+import { openOwnEvidence } from './proxy/own-evidence.ts'
 import { openPayer } from './proxy/payer.ts'
 import { followRegistry } from './proxy/registry.ts'
 import { secret } from './proxy/secret.ts'
@@ -44,6 +45,7 @@ export async function runProxy(file: string): Promise<void> {
     onFailure: error => logger.error({ cause: messageOf(error) }, 'the ledger cannot write: nothing new is served'),
   })
   const money = openMoney({ config, at, clock, logger, ledger, ...keys })
+  const own = await openOwnEvidence({ config, at, clock, payee: keys.payee, wallet: money.wallet })
   const payer = await openPayer({ config, at, clock, logger, wallet: money.wallet, client: money.client })
   const fleet = openFleet({ config, at, clock, logger, ledger, payer, onJudged: (worker, code) => metrics.judged(worker, code) })
   const registry = followRegistry({ config, client: money.client, clock, logger, onValues: values => fleet.setRegistered(values) })
@@ -76,7 +78,7 @@ export async function runProxy(file: string): Promise<void> {
     ledger,
     inference,
     models: () => fleet.servedModels(prices),
-    evidence: fleet.evidence,
+    evidence: { ...fleet.evidence, own },
     channels: money.desk,
     health: { obstacles },
     metrics,

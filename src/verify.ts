@@ -134,18 +134,27 @@ async function one(url: string | undefined, flags: VerifyFlags, world: VerifyWor
   const width = Math.min(Math.max(world.columns, 60), 120)
   for (const [index, { subject, judged, fresh }] of judgements.entries()) {
     const gpus = judged.facts && judged.gpus
-    const unproven = unprovenOf(judged.facts, { policy: flags.policy !== undefined, fresh, gpus })
+    const unproven = unprovenOf(judged.facts, {
+      policy: flags.policy !== undefined,
+      fresh,
+      gpus,
+      proxy: judged.facts ? judged.statement !== undefined : false,
+    })
     if (index > 0) await world.write('\n')
     await world.write(report({ subject, judged, at, root: flags.root, paint: ink, width, unproven }))
   }
   return exitCodeOf(worst.judged.verdict)
 }
 
-/** The verdict, with what GPUs said where any were judged. */
+/** The verdict, with what GPUs said where any were judged, and a proxy's keys. */
 function inJson(judged: Judged): object {
-  if (!judged.facts || !judged.gpus) return judged.verdict
-  const { bound, devices, nras } = judged.gpus
-  return { ...judged.verdict, gpus: { bound, devices, nras } }
+  if (!judged.facts) return judged.verdict
+  const { gpus, statement } = judged
+  return {
+    ...judged.verdict,
+    ...(gpus && { gpus: { bound: gpus.bound, devices: gpus.devices, nras: gpus.nras } }),
+    ...(statement && { proxy: statement }),
+  }
 }
 
 async function judge(url: string | undefined, flags: VerifyFlags, at: number, world: VerifyWorld): Promise<Judgement[]> {

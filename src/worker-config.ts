@@ -1,7 +1,7 @@
 /** The config file of `chrysalis worker`; `config/worker.yaml` is the annotated example. */
 import { z } from 'zod'
 import { endpoints } from './agent/index.ts'
-import { amountSchema, chainSchema, listenSchema, logLevelSchema, priceSchema } from './config.ts'
+import { amountSchema, chainSchema, listenSchema, logLevelSchema, priceSchema, teeSchema } from './config.ts'
 
 const positive = z.int().positive()
 const mebibyte = 1024 * 1024
@@ -23,17 +23,6 @@ const engineSchema = z
       .optional(),
   })
   .refine(engine => (engine.url === undefined) !== (engine.builtin === undefined), 'needs exactly one of "url" and "builtin"')
-
-const teeSchema = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('software'),
-    directory: z.string().min(1),
-    simulated: z.literal(true, 'a software quoting authority proves nothing about hardware: needs "simulated: true"'),
-  }),
-  z.strictObject({ type: z.literal('configfs'), path: z.string().min(1).optional() }),
-  /** The agent of a dstack guest, by its socket. */
-  z.strictObject({ type: z.literal('dstack'), path: z.string().min(1).optional() }),
-])
 
 const gpuSchema = z
   .strictObject({

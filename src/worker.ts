@@ -5,15 +5,8 @@ import { loadConfig, pathIn } from './config.ts'
 import { systemClock } from './lib/clock.ts'
 import { createLogger, type Logger } from './lib/logger.ts'
 import { reportReady, stopOnSignal } from './lifecycle.ts'
-import {
-  commandCollector,
-  configfsQuoter,
-  dstackQuoter,
-  fileCollector,
-  type Quoter,
-  SoftwareQuotingAuthority,
-  softwareQuoter,
-} from './tee/index.ts'
+import { openQuoter } from './quoter.ts'
+import { commandCollector, fileCollector } from './tee/index.ts'
 import { withPaths } from './worker/earnings.ts'
 import { openWorkerPay } from './worker/pay.ts'
 import { type WorkerConfig, workerSchema } from './worker-config.ts'
@@ -52,7 +45,7 @@ export interface RunningWorker {
 /** Starts engine and agent. Throws where the engine is not on this machine, the quoting authority cannot be used, or the address is taken. */
 export async function startWorker(config: WorkerConfig): Promise<RunningWorker> {
   if (config.engine.url !== undefined && !config.engine.dangerously_allow_remote) requireLoopback(config.engine.url)
-  const quoter = await makeQuoter(config.tee)
+  const quoter = await openQuoter(config.tee)
   const logger = createLogger({ role: 'worker', level: config.log_level, simulated: quoter.simulated }).child({ worker: config.id })
   const pay = config.payments && (await openWorkerPay({ id: config.id, config: config.payments, clock: systemClock, logger }))
   const engine = await openEngine(config, logger)
@@ -89,12 +82,6 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
     await pay?.close()
     throw error
   }
-}
-
-async function makeQuoter(tee: WorkerConfig['tee']): Promise<Quoter> {
-  if (tee.type === 'configfs') return configfsQuoter(tee.path)
-  if (tee.type === 'dstack') return dstackQuoter(tee.path)
-  return softwareQuoter(await SoftwareQuotingAuthority.load(tee.directory))
 }
 
 /** Throws where a reference manifest cannot be read. */

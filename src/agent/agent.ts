@@ -8,6 +8,7 @@ import { type EnvelopeLimits, type Price, ReplayMemory } from '../envelope/index
 import { toHex } from '../lib/bytes.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
+import { runningSoftware } from '../lib/running-software.ts'
 import type { Payee } from '../payouts/index.ts'
 import type { Quoter } from '../tee/index.ts'
 import { createApp } from './app.ts'
@@ -19,7 +20,6 @@ import { Identity } from './identity.ts'
 import { AgentMetrics } from './metrics.ts'
 import { Preparer } from './preparer.ts'
 import { SealedRequests } from './sealed-requests.ts'
-import { runningSoftware } from './software.ts'
 import { Verdicts } from './verdicts.ts'
 
 /** Times in milliseconds, sizes in bytes. */

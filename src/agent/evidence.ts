@@ -3,6 +3,7 @@
  * document"). Quotes are made one at a time, because the hardware does, and at a bounded rate, because they are dear.
  */
 import { type EvidenceDocument, gpuNonce, reportData } from '../attestation/index.ts'
+import { BoundedTurns } from '../lib/bounded-turns.ts'
 import { toBase64, toHex } from '../lib/bytes.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Quoter } from '../tee/index.ts'
@@ -23,28 +24,16 @@ export interface EvidenceOptions {
 
 export class EvidenceMaker {
   readonly #options: EvidenceOptions
-  #tail: Promise<unknown> = Promise.resolve()
-  #waiting = 0
-  #tokens: number
-  #filledAt: number
+  readonly #turns: BoundedTurns
 
   constructor(options: EvidenceOptions) {
     this.#options = options
-    this.#tokens = options.perSecond * 2
-    this.#filledAt = options.clock.now()
+    this.#turns = new BoundedTurns({ clock: options.clock, perSecond: options.perSecond, mostWaiting: maxWaiting })
   }
 
   /** The evidence document over `nonce` (32 bytes), or undefined where too much is asked: **retry** in a second. Throws what the quoter and the GPU's collector throw. */
-  async make(nonce: Uint8Array): Promise<EvidenceDocument | undefined> {
-    if (this.#waiting >= maxWaiting || !this.#take()) return undefined
-    this.#waiting += 1
-    const turn = this.#tail.then(() => this.#quote(nonce))
-    this.#tail = turn.catch(() => {})
-    try {
-      return await turn
-    } finally {
-      this.#waiting -= 1
-    }
+  make(nonce: Uint8Array): Promise<EvidenceDocument | undefined> {
+    return this.#turns.run(() => this.#quote(nonce))
   }
 
   async #quote(nonce: Uint8Array): Promise<EvidenceDocument> {
@@ -62,16 +51,5 @@ export class EvidenceMaker {
       tee: { type: 'tdx', quote: toBase64(quote) },
       ...(eventLog === undefined ? {} : { event_log: eventLog }),
     }
-  }
-
-  /** A token bucket. */
-  #take(): boolean {
-    const { clock, perSecond } = this.#options
-    const now = clock.now()
-    this.#tokens = Math.min(perSecond * 2, this.#tokens + (Math.max(now - this.#filledAt, 0) * perSecond) / 1_000)
-    this.#filledAt = now
-    if (this.#tokens < 1) return false
-    this.#tokens -= 1
-    return true
   }
 }

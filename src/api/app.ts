@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
 import { endpoints } from '../openai/index.ts'
 import { account, accountEvidence, statement } from './account.ts'
-import { attestation, type EvidenceSource } from './attestation.ts'
+import { attestation, type EvidenceSource, ownAttestation } from './attestation.ts'
 import { type BodyLimits, BodyReader } from './body-reader.ts'
 import { type ChannelDesk, channelCommand, createKey, deployChannel, proposeChannel } from './channels.ts'
 import type { ApiEnv } from './env.ts'
@@ -90,7 +90,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   app.get('/v1/account/statement', key, statement(options.ledger))
   app.get('/v1/account/evidence/:digest', key, accountEvidence(options.ledger))
   app.get('/v1/receipts/:rid', key, receipt(options.ledger))
-  app.get('/v1/attestation', key, attestation(options.evidence))
+  app.get('/v1/attestation', ownAttestation(options.evidence), key, attestation(options.evidence))
   app.post('/v1/channels', small, proposeChannel(options.channels))
   app.post('/v1/channels/deploy', small, deployChannel(options.channels))
   app.post('/v1/channels/keys', small, createKey(options.channels))

@@ -16,7 +16,7 @@ import type { Facts } from './tdx/verify.ts'
 export interface Subject {
   readonly facts: Facts
   /** Bound to the quote; undefined for a bare quote, which shows none. */
-  readonly keyset: Keyset | undefined
+  readonly keyset: Pick<Keyset, 'software' | 'models'> | undefined
   /** Undefined for a bare quote: who judges one has asked nobody for it, and knows that it may be a copy. */
   readonly freshness: Freshness | undefined
   /** Undefined where no event log was shown. */

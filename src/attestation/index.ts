@@ -24,6 +24,15 @@ export type { ReplayedEvents } from './policy/events.ts'
 export type { Freshness } from './policy/freshness.ts'
 export { type Policy, parsePolicy, policyVersion } from './policy.ts'
 export {
+  encodeProxyStatement,
+  isProxyEvidence,
+  type ParsedProxyEvidence,
+  type ProxyEvidenceDocument,
+  type ProxyStatement,
+  parseProxyEvidence,
+  proxyReportData,
+} from './proxy-evidence.ts'
+export {
   nothingRegistered,
   type PolicyFile,
   parsePolicyFile,

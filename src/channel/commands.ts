@@ -4,6 +4,7 @@ import type { Nanoton } from '../lib/nanoton.ts'
 import { parseTon } from './amounts.ts'
 import type { KeyLimits } from './desk.ts'
 import { type NetworkName, networkNames } from './networks.ts'
+import type { OperatorTrust } from './prove.ts'
 import type { Outcome, World } from './world.ts'
 
 interface Common {
@@ -35,10 +36,13 @@ function opening(channel: Command): void {
     .addOption(new Option('--payer <address>', 'your wallet: what is unspent returns there, and it alone may close without the proxy'))
     .addOption(keyOption('made where there is none'))
     .addOption(new Option('--amount <ton>', 'first deposit; the proxy’s minimum where nothing is said').argParser(parseTon))
+    .addOption(new Option('--policy <file>', 'which enclave may hold the key that charges: the proxy has to prove that it does'))
+    .addOption(new Option('--pccs <url>', 'fetch Intel’s collateral here in place of Intel’s own service').argParser(httpUrl))
+    .addOption(new Option('--root <file>', 'trust this root (PEM or DER) in place of Intel’s: development only'))
     .option('--trust-operator', 'accept that the proxy’s operator, and not an enclave, holds the key that charges', false)
-    .action(async (flags: Paying & { proxy: string; chain: string[]; network: NetworkName; amount?: Nanoton; trustOperator: boolean }) => {
+    .action(async (flags: Paying & OperatorTrust & { proxy: string; chain: string[]; network: NetworkName; amount?: Nanoton }) => {
       const { open } = await import('./open.ts')
-      await run(flags, world => open({ ...flags, trust: { trustOperator: flags.trustOperator }, timeoutMs: flags.timeout * 1000 }, world))
+      await run(flags, world => open({ ...flags, trust: flags, timeoutMs: flags.timeout * 1000 }, world))
     })
   paying(channel.command('fund'))
     .description('pay into the channel: out of a wallet, or by a link and QR code')

@@ -49,7 +49,16 @@ export async function open(options: OpenOptions, world: World): Promise<Outcome>
   const amount = options.amount ?? minimum
   if (amount < minimum)
     throw new ChannelCommandError('proposal', `the proxy opens channels from ${formatTon(minimum)} on, --amount is ${formatTon(amount)}`)
-  const proof = proveOperator(options.trust)
+  const proof = await proveOperator(
+    options.trust,
+    {
+      proxy: options.proxy,
+      chain: proposal.chain,
+      payee: Address.parse(proposal.terms.payee).toRawString(),
+      payeeKey: proposal.payee_key,
+    },
+    world,
+  )
 
   const channel = await writeAccountFile(options.file, {
     version: 1,

@@ -2,19 +2,108 @@
  * Who can charge? Whoever holds the payee key, up to the ceiling. In a proxy that runs in an enclave that is the attested meter
  * alone; in any other it is the proxy's operator, which a payer must have said in so many words to accept.
  */
+import { randomBytes } from 'node:crypto'
+import { CollateralClient, collateralFor, type Policy } from '../attestation/index.ts'
+import { toHex } from '../lib/bytes.ts'
+import { messageOf } from '../lib/coded-error.ts'
+import { HeldInputs } from '../verify/held-inputs.ts'
+import type { Judged } from '../verify/judge.ts'
+import { judgeProxyEvidence } from '../verify/proxy-evidence.ts'
 import { ChannelCommandError } from './errors.ts'
+import type { World } from './world.ts'
 
 export interface OperatorTrust {
   /** The payer trusts the operator with what the ceiling allows. */
   readonly trustOperator: boolean
+  /** File of the policy that says what may hold the key. */
+  readonly policy?: string
+  /** Where collateral comes from, in place of Intel's own service. */
+  readonly pccs?: string
+  /** File of a root of trust other than Intel's: development only. */
+  readonly root?: string
 }
 
-/** What is known about the holder of the payee key, in words. Throws {@link ChannelCommandError} `evidence` where nothing is, and that was not accepted. */
-export function proveOperator({ trustOperator }: OperatorTrust): string {
-  if (trustOperator) return 'held by the operator of the proxy, who could charge up to each ceiling you sign (--trust-operator)'
-  throw new ChannelCommandError(
+/** Whom the proxy proposed to pay, and by which key. */
+export interface ProposedPayee {
+  readonly proxy: string
+  readonly chain: number
+  /** Raw address. */
+  readonly payee: string
+  /** Hex. */
+  readonly payeeKey: string
+}
+
+const intelPcs = 'https://api.trustedservices.intel.com'
+const mostBytes = 2 * 1024 * 1024
+const timeoutMs = 30_000
+
+/**
+ * What is known about the holder of the payee key, in words. Throws {@link ChannelCommandError} `evidence` where the proxy does not prove that an
+ * enclave which the policy accepts holds it, and the payer did not say that its operator will do.
+ */
+export async function proveOperator(trust: OperatorTrust, proposed: ProposedPayee, world: World): Promise<string> {
+  if (trust.trustOperator) return 'held by the operator of the proxy, who could charge up to each ceiling you sign (--trust-operator)'
+  if (trust.policy === undefined)
+    throw refuse('no --policy says which software may hold the key that charges this channel, so that a genuine enclave could run anything')
+  const held = new HeldInputs()
+  const [policy, root] = [await held.policy(trust.policy), await held.root(trust.root)]
+  const collateral = new CollateralClient({ baseUrl: trust.pccs ?? intelPcs, fetch: world.fetch, root, clock: world.clock })
+  const nonce = randomBytes(32)
+  const judged = await judgeProxyEvidence({
+    document: await ask(proposed.proxy, nonce, world),
+    nonce,
+    collateral: quote => {
+      const { fmspc, ca } = collateralFor(quote)
+      return collateral.get(fmspc, ca)
+    },
+    at: world.clock.now(),
+    policy: policy as Policy,
+  })
+  requireBound(judged, proposed)
+  return `held by an enclave that ${trust.policy} accepts${trust.root === undefined ? '' : `, under the root ${trust.root}, which is not Intel’s`}`
+}
+
+function requireBound(judged: Judged, { chain, payee, payeeKey }: ProposedPayee): void {
+  const { verdict } = judged
+  if (!verdict.verified) throw refuse(`its evidence is not verified: ${verdict.message} (${verdict.code})`)
+  if (verdict.policy?.accepted !== true) throw refuse(`the policy refuses its enclave: ${verdict.policy?.reasons.join('; ')}`)
+  const statement = judged.facts && judged.statement
+  if (statement?.payee_key !== payeeKey) throw refuse('its enclave vouches for another key than the one that would charge this channel')
+  if (statement.payee !== payee || statement.chain !== chain)
+    throw refuse('its enclave vouches for another payee than the one that this channel would pay')
+}
+
+async function ask(proxy: string, nonce: Buffer, { fetch }: World): Promise<Buffer> {
+  const url = new URL(`/v1/attestation?nonce=${toHex(nonce)}`, proxy)
+  let response: Response
+  let document: Buffer
+  try {
+    response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
+    document = await readBounded(response)
+  } catch (cause) {
+    throw refuse(`it cannot be asked for evidence (${messageOf(cause)})`, cause)
+  }
+  if (response.status === 404) throw refuse('it runs in no enclave')
+  if (!response.ok) throw refuse(`it answers ${response.status} where evidence is asked for`)
+  return document
+}
+
+async function readBounded({ body }: Response): Promise<Buffer> {
+  const pieces: Uint8Array[] = []
+  let size = 0
+  for await (const piece of body ?? []) {
+    size += piece.length
+    if (size > mostBytes) throw new RangeError('an answer without end')
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces)
+}
+
+function refuse(why: string, cause?: unknown): ChannelCommandError {
+  return new ChannelCommandError(
     'evidence',
-    'nothing proves that an enclave keeps the key that charges this channel: whoever runs the proxy could charge up to each ceiling that you sign, ' +
-      'for nothing. If you trust them that far, say --trust-operator',
+    `the proxy does not prove who can charge this channel: ${why}. Whoever runs it could charge up to each ceiling that you sign, for nothing. ` +
+      'If you trust them that far, say --trust-operator',
+    { cause },
   )
 }

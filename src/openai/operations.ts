@@ -80,9 +80,12 @@ const own: readonly Operation[] = [
     parameters: { rid: 'As `x-chrysalis-receipt` names it.' },
     errors: ['not_found'],
   }),
-  free('GET', '/v1/attestation', 'getEvidence', 'Evidence', 'A worker’s evidence over your nonce, to check it yourself.', {
+  free('GET', '/v1/attestation', 'getEvidence', 'Evidence', 'Evidence over your nonce, to check it yourself.', {
+    description:
+      'With `worker` or `model`: of a worker, and an API key is asked for. With neither: of the proxy itself, where it runs in a TD, for everybody.',
+    keyed: false,
     query: evidenceQuery,
-    errors: ['invalid_request', 'not_found', 'worker_failed'],
+    errors: ['invalid_request', 'invalid_api_key', 'not_found', 'overloaded', 'worker_failed'],
   }),
   free('POST', '/v1/channels', 'proposeChannel', 'Channels', 'Terms for a new payment channel. Nothing is stored: bring them back.', {
     keyed: false,
@@ -131,7 +134,7 @@ function free(
   id: string,
   tag: Tag,
   summary: string,
-  more: Partial<Pick<Operation, 'keyed' | 'body' | 'query' | 'parameters' | 'errors'>> = {},
+  more: Partial<Pick<Operation, 'description' | 'keyed' | 'body' | 'query' | 'parameters' | 'errors'>> = {},
 ): Operation {
   return { method, path, id, tag, summary, keyed: true, paid: false, parameters: {}, errors: [], ...more }
 }

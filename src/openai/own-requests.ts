@@ -10,7 +10,7 @@ const salt = z
 const address = z.string().max(128)
 const nonceError = 'must be 32 bytes of your own randomness in 64 lowercase hex digits'
 
-/** The query of `GET /v1/attestation`. One of `worker` and `model` has to stand. */
+/** The query of `GET /v1/attestation`. With neither `worker` nor `model` the proxy itself is asked. */
 export const evidenceQuery = z.looseObject({
   nonce: z
     .string({ error: nonceError })

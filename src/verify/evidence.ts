@@ -6,6 +6,7 @@ import {
   type Collateral,
   type Freshness,
   type GpuVerifierOptions,
+  isProxyEvidence,
   nodeCrypto,
   nvidiaVerifier,
   openEvidence,
@@ -19,13 +20,14 @@ import {
 } from '../attestation/index.ts'
 import { equalBytes } from '../lib/bytes.ts'
 import type { Judged } from './judge.ts'
+import { judgeProxyEvidence } from './proxy-evidence.ts'
 import { failedVerdict, verifiedVerdict } from './verdict.ts'
 
 /** The name under which a policy may allow our own documents without a nonce of the verifier's. */
 const format = 'chrysalis'
 
 /**
- * Judges a document at `at` (ms). With `nonce` (32 bytes) the quote must be over it; without, it must be over the nonce that the
+ * Judges a document of a worker, or of a proxy, at `at` (ms). With `nonce` (32 bytes) the quote must be over it; without, it must be over the nonce that the
  * document names, which binds its keys and says nothing about when. Every failure of a check is a verdict; what else is thrown, passes.
  */
 export async function judgeEvidence(o: {
@@ -39,6 +41,7 @@ export async function judgeEvidence(o: {
 }): Promise<Judged> {
   try {
     const document = await o.document()
+    if (isProxyEvidence(document)) return await judgeProxyEvidence({ ...o, document })
     const { evidence, quote } = openEvidence(document)
     const facts = verifyQuote(quote, await o.collateral(quote), o.at)
     const list = new Checklist(facts.checks)

@@ -9,6 +9,7 @@ import {
   type GpuFacts,
   type Keyset,
   type Policy,
+  type ProxyStatement,
   parseQuote,
   type ReplayedLog,
   verifyQuote,
@@ -23,6 +24,8 @@ export type Judged =
       readonly appraisal: Appraisal | undefined
       /** The keys that the quote vouches for, and what they serve; none with a bare quote. */
       readonly keyset?: Keyset
+      /** The keys of a proxy that the quote vouches for. */
+      readonly statement?: ProxyStatement
       /** What the event log proves, where one is shown. */
       readonly replayed?: ReplayedLog | undefined
       /** What the GPUs prove, where any are shown and the policy looks at them. */

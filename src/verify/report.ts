@@ -1,5 +1,5 @@
 /** The report that a person reads: the verdict first, then why, then what was found, then what it does not prove. */
-import type { Check, Facts, GpuFacts, Keyset, ReplayedLog } from '../attestation/index.ts'
+import type { Check, Facts, GpuFacts, Keyset, ProxyStatement, ReplayedLog } from '../attestation/index.ts'
 import { kemX25519, kemXWing } from '../envelope/index.ts'
 import { toHex } from '../lib/bytes.ts'
 import { meaningOf, whatToDo } from './advice.ts'
@@ -36,6 +36,7 @@ export function report(o: ReportOptions): string {
         checks(judged.verdict.checks, paint),
         ...(o.sections ?? []),
         keys(judged.keyset, o),
+        proxyKeys(judged.statement, o),
         tcb(o, judged.facts),
         measurements(judged.facts),
         eventLog(judged.replayed, o),
@@ -103,6 +104,20 @@ function keys(keyset: Keyset | undefined, { width }: ReportOptions): string {
     ...models.map(({ id, weights_digest }) =>
       row('model', wrap(`${plain(id)}, weights ${weights_digest ?? 'not measured'}`, width, label + 4)),
     ),
+  ].join('\n')
+}
+
+/** Who is paid, and which keys of a proxy the quote vouches for. */
+function proxyKeys(statement: ProxyStatement | undefined, { width }: ReportOptions): string {
+  if (!statement) return ''
+  const { not_after, payee, payee_key, tls_spki, chain, software } = statement
+  return [
+    'Keys of the proxy, vouched for by the quote',
+    row('until', new Date(not_after).toISOString()),
+    row('payee key', payee_key),
+    row('paid to', `${payee} on chain ${chain}`),
+    row('TLS key', tls_spki === null ? 'none: something else ends TLS, and can read what passes' : `SHA-256 ${tls_spki}`),
+    row('software', wrap(`${plain(software.version)}, ${software.image_digest}`, width, label + 4)),
   ].join('\n')
 }
 
@@ -229,7 +244,10 @@ function row(name: string, value: string): string {
 }
 
 /** What no quote proves by itself, and what this one leaves open besides. */
-export function unprovenOf(facts: Facts | undefined, o: { policy: boolean; fresh: boolean; gpus?: GpuFacts | undefined }): string[] {
+export function unprovenOf(
+  facts: Facts | undefined,
+  o: { policy: boolean; fresh: boolean; gpus?: GpuFacts | undefined; proxy?: boolean },
+): string[] {
   if (!facts) return []
   const debug = (facts.report.tdAttributes[0]! & 1) === 1
   return [
@@ -242,6 +260,11 @@ export function unprovenOf(facts: Facts | undefined, o: { policy: boolean; fresh
       : [
           'That it is fresh: a quote alone may be a copy from another day. Ask with a nonce of your own (--nonce with --evidence, or a URL).',
         ]),
+    ...(o.proxy
+      ? [
+          'That your connection ends inside: compare the TLS key with the certificate that your client is shown. What the proxy’s workers are, is theirs to show.',
+        ]
+      : []),
     ...gpusUnproven(o.gpus),
     'That nobody has opened the machine: keys have been taken out of such CPUs in a laboratory. A policy can name the PPIDs of machines whose owner you trust.',
   ]

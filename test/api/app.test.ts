@@ -133,7 +133,7 @@ describe('keys', () => {
   })
 
   test('every paid or private route asks for one', async () => {
-    for (const path of ['/v1/models', '/v1/models/x', '/v1/account', `/v1/receipts/${rid}`, '/v1/attestation'])
+    for (const path of ['/v1/models', '/v1/models/x', '/v1/account', `/v1/receipts/${rid}`, '/v1/attestation?worker=w'])
       await expectError(await get(path, {}), 401, 'invalid_api_key')
     const chat = await app().request('/v1/chat/completions', { method: 'POST', body: '{}' })
     await expectError(chat, 401, 'invalid_api_key')
@@ -226,6 +226,23 @@ describe('evidence', () => {
     [`model=m&skip=-1&nonce=${nonce}`, 400, null, 'skip'],
   ])('%s is refused', async (query, status, code, param) => {
     await expectError(await get(`/v1/attestation?${query}`), status, code, param)
+  })
+
+  test('of the proxy itself is for everybody, where it runs in a TD', async () => {
+    const own = async (asked: Buffer) =>
+      JSON.stringify({ version: 1, nonce: asked.toString('hex'), proxy: 'e30=', tee: { type: 'tdx', quote: 'AA==' } })
+    const evidence = { fromWorker: () => undefined, nthFor: () => undefined, own }
+    const response = await get(`/v1/attestation?nonce=${nonce}`, {}, { evidence })
+    expect(response.status).toBe(200)
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(await response.json()).toMatchObject({ nonce })
+    await expectError(await get('/v1/attestation', {}, { evidence }), 400, null, 'nonce')
+    await expectError(await get(`/v1/attestation?nonce=${nonce}&worker=w`, {}, { evidence }), 401, 'invalid_api_key')
+    await expectError(await get(`/v1/attestation?nonce=${nonce}`, {}), 404, 'not_found')
+    const busy = { ...evidence, own: async () => undefined }
+    const refused = await get(`/v1/attestation?nonce=${nonce}`, {}, { evidence: busy })
+    expect(refused.headers.get('retry-after-ms')).toBe('1000')
+    await expectError(refused, 503, 'overloaded')
   })
 
   test('a worker that does not answer is a 502', async () => {

@@ -10,6 +10,7 @@ import { Address, type Transaction } from '@ton/core'
 import { TonClient } from '@ton/ton'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { fundOperator } from '../../src/dev/funding.ts'
 import { DEV_GLOBAL_ID } from '../../src/dev-chain/index.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -64,6 +65,8 @@ afterAll(async () => {
 })
 
 const at = (name: string) => join(deployment.folder, name)
+/** Where the deployment's collateral comes from. */
+const pccs = () => (parse(readFileSync(at('proxy.yaml'), 'utf8')) as { attestation: { pccs: string } }).attestation.pccs
 const client = () => new TonClient({ endpoint: deployment.chainUrl })
 
 /** Runs `chrysalis …` as its user would, and reads its JSON. */
@@ -133,7 +136,8 @@ describe('the life of a channel, by commands alone', () => {
   test('open: terms are checked and kept, and at least two TON are on the chain', async () => {
     const opened = await channel<{ channel: string }>(
       ...['open', '--proxy', `${deployment.origin}/v1`, '--chain', deployment.chainUrl, '--network', 'dev'],
-      ...['--key', 'cli-payer', '--amount', '2', '--trust-operator', ...paid],
+      ...['--key', 'cli-payer', '--amount', '2', ...paid],
+      ...['--policy', 'policy.json', '--root', 'root.der', '--pccs', pccs()],
     )
     address = Address.parse(opened.channel)
     const { status, deposited, settled } = await onChain()
@@ -193,7 +197,9 @@ describe('the life of a channel, by commands alone', () => {
   test('spend again, and audit: every entry rests on a signed receipt, and the claim on the chain is one of them', async () => {
     for (let turn = 0; turn < 2; turn++) expect(await spend()).toBe(cost)
     const audit = await channel<{ entries: number; spent: string; claims: { amount: string }[] }>('audit', '--api-key', 'cli-api-key-2')
-    expect(audit).toMatchObject({ entries: 6, spent: `${6n * cost}`, claims: [expect.objectContaining({ amount: `${4n * cost}` })] })
+    expect(audit).toMatchObject({ entries: 6, spent: `${6n * cost}` })
+    // The claim may have been written, and so settled, once before it was whole.
+    expect(audit.claims[0]).toMatchObject({ amount: `${4n * cost}` })
   })
 
   test('the worker cashes what it earned', async () => {

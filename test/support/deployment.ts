@@ -172,6 +172,7 @@ async function start(
     listen: { host: '127.0.0.1', port: 0 },
     data: at('proxy'),
     attestation: { pccs: pccs.url, policy: at('policy.json'), root: at('root.der') },
+    tee: { type: 'software', directory: at('authority'), simulated: true },
     workers: await Promise.all(
       Array.from(workers, async ([id, { ready }]) => ({ id, url: (await options.between?.(ready.url, id)) ?? ready.url })),
     ),

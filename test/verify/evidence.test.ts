@@ -8,7 +8,7 @@ import { goodMeasurements } from '../attestation/gpu/support/authority.ts'
 import { rim } from '../attestation/gpu/support/rim.ts'
 import { authority as gpus } from '../attestation/gpu/support/verify.ts'
 import { composeHash, goodLog, measuredBy, runtimeEvent } from '../attestation/support/event-log.ts'
-import { evidenceOf, goodKeyset, goodNonce, now, stranger } from '../attestation/support/sample.ts'
+import { evidenceOf, goodKeyset, goodNonce, now, proxyEvidenceOf, stranger } from '../attestation/support/sample.ts'
 import { at, collateral, file, root, verify } from './support/world.ts'
 
 const nonce = goodNonce.toString('hex')
@@ -241,6 +241,43 @@ describe('a URL', () => {
     ])
     const { output } = await verify({ url, ...flags, json: false }, world)
     expect(output).toMatch(/^VERIFIED {2}worker-1 behind[\s\S]*\n\nNOT VERIFIED {2}worker-2 behind/)
+  })
+
+  test('of a proxy in a TD shows the proxy’s own keys first', async () => {
+    const inTd: RequestListener = (request, response) => {
+      const { pathname, searchParams } = new URL(request.url!, 'http://a')
+      if (pathname !== '/v1/attestation' || searchParams.has('model')) return proxy(request, response)
+      response.end(JSON.stringify(proxyEvidenceOf({ nonce: askedNonce(request.url) })))
+    }
+    const url = await serve(inTd)
+    const { code, verdict } = await json({ url, ...flags, policy }, world)
+    expect(code).toBe(4)
+    expect(verdict.subjects[0]).toMatchObject({
+      subject: `${url} (the proxy itself)`,
+      verified: true,
+      policy: { accepted: true },
+      proxy: { payee_key: 'cd'.repeat(32) },
+    })
+    const { output } = await verify({ url, ...flags, policy, json: false }, world)
+    expect(output).toContain('Keys of the proxy, vouched for by the quote')
+    expect(output).toMatch(/^ {2}payee key +(?:cd){32}$/m)
+    expect(output).toContain('something else ends TLS')
+    expect(output).toContain('That your connection ends inside')
+  })
+
+  test.each<[string, Parameters<typeof proxyEvidenceOf>[0], string]>([
+    ['over another nonce', { nonce: Buffer.alloc(32, 9) }, 'report-data-mismatch'],
+    ['bound as a worker’s keyset would be', { as: 'worker' }, 'report-data-mismatch'],
+    ['past its time', { statement: { not_after: now } }, 'keyset-expired'],
+    ['by somebody else’s authority', { by: stranger }, 'chain-untrusted'],
+  ])('of a proxy whose own evidence is %s is not verified', async (_, spec, code) => {
+    const url = await serve((request, response) => {
+      const { pathname, searchParams } = new URL(request.url!, 'http://a')
+      if (pathname !== '/v1/attestation' || searchParams.has('model')) return proxy(request, response)
+      response.end(JSON.stringify(proxyEvidenceOf({ nonce: askedNonce(request.url), ...spec })))
+    })
+    const { verdict } = await json({ url, ...flags }, world)
+    expect(verdict.subjects[0]).toMatchObject({ verified: false, code })
   })
 
   test('of a proxy wants a key, and takes it from the environment alone', async () => {

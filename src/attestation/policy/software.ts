@@ -11,7 +11,7 @@ export const softwareMembers = {
 type SoftwareRules = z.output<z.ZodObject<typeof softwareMembers>>
 
 /** Judges a keyset. A bare quote shows none: then only a policy that asks for no software and no weights accepts it. */
-export function judgeSoftware(keyset: Keyset | undefined, rules: SoftwareRules): Judgement[] {
+export function judgeSoftware(keyset: Pick<Keyset, 'software' | 'models'> | undefined, rules: SoftwareRules): Judgement[] {
   const image = keyset?.software.image_digest
   return [
     {

@@ -143,17 +143,24 @@ export const accountEvidence = named(
   z.looseObject({ digest: hex32, keyset: base64, quote: base64, at: unixSeconds }),
 )
 
-/** `GET /v1/attestation`: the document is a worker's own, passed on word for word. */
+const ofEvidence = {
+  version: z.literal(1),
+  nonce: hex32.describe('An echo of yours: compare it.'),
+  tee: z.looseObject({ type: z.literal('tdx'), quote: base64 }),
+}
+
+/** `GET /v1/attestation`: the document is a worker's own, passed on word for word; or the proxy's, with `proxy` in place of `keyset`. */
 export const evidence = named(
   'Evidence',
-  'A worker’s evidence over your nonce. docs/envelope-spec.md says how to check it.',
-  z.looseObject({
-    version: z.literal(1),
-    nonce: hex32.describe('An echo of yours: compare it.'),
-    keyset: base64.describe('The worker’s public keys, models and software, as JSON.'),
-    gpu_evidence: z.string().nullable(),
-    tee: z.looseObject({ type: z.literal('tdx'), quote: base64 }),
-  }),
+  'Evidence over your nonce. docs/envelope-spec.md says how to check it.',
+  z.union([
+    z.looseObject({
+      ...ofEvidence,
+      keyset: base64.describe('The worker’s public keys, models and software, as JSON.'),
+      gpu_evidence: z.string().nullable(),
+    }),
+    z.looseObject({ ...ofEvidence, proxy: base64.describe('The proxy’s keys and software, as JSON.') }),
+  ]),
 )
 
 /** `GET /healthz`. */

@@ -4,18 +4,22 @@ import {
   type CollateralParts,
   type CryptoPort,
   encodeKeyset,
+  encodeProxyStatement,
   type Facts,
   type Keyset,
   loadCollateral,
   nobleCrypto,
   nodeCrypto,
+  type ProxyEvidenceDocument,
+  type ProxyStatement,
   parseQuote,
+  proxyReportData,
   reportData,
   type VerifyQuoteOptions,
   verifyQuote,
 } from '../../../src/attestation/index.ts'
 import { sha256, toBase64, toHex } from '../../../src/lib/bytes.ts'
-import { type Name, type QuoteRequest, SoftwareQuotingAuthority } from '../../../src/tee/index.ts'
+import { developmentMeasurements, type Name, type QuoteRequest, SoftwareQuotingAuthority } from '../../../src/tee/index.ts'
 import { seededRandom } from '../../tee/support/seeded-random.ts'
 
 export const day = 24 * 60 * 60 * 1000
@@ -149,4 +153,24 @@ export function evidenceOf(
     tee: { type: 'tdx', quote: toBase64(quote) },
     ...(o.eventLog === undefined ? {} : { event_log: o.eventLog }),
   }
+}
+
+/** A proxy's own document; a good one unless `spec` says what is not. */
+export function proxyEvidenceOf(
+  spec: { nonce?: Buffer; statement?: Partial<ProxyStatement>; by?: SoftwareQuotingAuthority; as?: 'proxy' | 'worker' } = {},
+): ProxyEvidenceDocument {
+  const { nonce = goodNonce, by = authority, as = 'proxy' } = spec
+  const statement = encodeProxyStatement({
+    role: 'proxy',
+    not_after: now + day,
+    chain: -239,
+    payee: `0:${'ab'.repeat(32)}`,
+    payee_key: 'cd'.repeat(32),
+    tls_spki: null,
+    software: goodKeyset.software,
+    ...spec.statement,
+  })
+  const bound = as === 'proxy' ? proxyReportData(nonce, statement) : reportData(nonce, statement, null)
+  const quote = by.issueQuote({ body: { ...developmentMeasurements, reportData: bound } })
+  return { version: 1, nonce: toHex(nonce), proxy: toBase64(statement), tee: { type: 'tdx', quote: toBase64(quote) } }
 }

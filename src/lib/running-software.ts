@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { concat, sha256, toHex, u32, utf8 } from '../lib/bytes.ts'
+import { concat, sha256, toHex, u32, utf8 } from './bytes.ts'
 
 /**
  * Version of the package, and `sha256:` over path and content of every file beside and below the running sources, in the
