@@ -92,6 +92,11 @@ function program(): Command {
     .option('--at <time>', 'judge as of this moment (RFC 3339) in place of now')
     .option('--policy <file>', 'judge by this policy what runs inside')
     .option('--root <file>', 'trust this root (PEM or DER) in place of Intel’s: development only')
+    .addOption(
+      new Option('--kind <name>', 'whose evidence it is; found by its form where nothing is said').choices([
+        ...['chrysalis', 'near', 'aci', 'tinfoil', 'dstack', 'dstack-tls', 'cocoon'],
+      ]),
+    )
     .option('--nras-keys <file>', 'check tokens of NVIDIA’s attestation service with these keys (JWKS)')
     .option('--json', 'one JSON object in place of the report')
     .action(async (url, options) => (await import('./verify.ts')).runVerify(url, options))

@@ -7,20 +7,26 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import {
+  AttestationError,
   type Collateral,
   CollateralClient,
   collateralFor,
+  type ForeignKind,
+  foreignKinds,
   type GpuVerifierOptions,
+  kindOfDocument,
   nvidiaVerifier,
   type Quote,
 } from './attestation/index.ts'
 import { ConfigError } from './config.ts'
 import { messageOf } from './lib/coded-error.ts'
 import { askFor } from './verify/ask.ts'
+import { askForeign, findForeign } from './verify/ask-foreign.ts'
 import { runBatch } from './verify/batch.ts'
 import { judgeEvidence } from './verify/evidence.ts'
 import { readEvidenceFile, readNrasKeysFile, readQuoteFile } from './verify/files.ts'
 import { parseNonce, parseTime, parseUrl } from './verify/flags.ts'
+import { judgeForeign } from './verify/foreign-evidence.ts'
 import { HeldInputs } from './verify/held-inputs.ts'
 import { type Judged, judgeQuote } from './verify/judge.ts'
 import { paint, wantsColours } from './verify/paint.ts'
@@ -39,6 +45,8 @@ export interface VerifyFlags {
   readonly policy?: string
   readonly root?: string
   readonly nrasKeys?: string
+  /** Whose evidence it is; by its form where nothing is said. */
+  readonly kind?: string
   readonly json?: boolean
 }
 
@@ -95,9 +103,9 @@ function checkUsage(url: string | undefined, flags: VerifyFlags): void {
     if (name) throw new ConfigError('invalid', `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} has no meaning ${place}`)
   }
   if (flags.batch !== undefined)
-    misplaced(['nonce', 'collateral', 'pccs', 'at', 'policy', 'root', 'nrasKeys'], 'with --batch: each line names its own')
+    misplaced(['nonce', 'collateral', 'pccs', 'at', 'policy', 'root', 'nrasKeys', 'kind'], 'with --batch: each line names its own')
   if (flags.quote !== undefined)
-    misplaced(['nonce', 'nrasKeys'], 'with --quote: a bare quote does not say how its REPORTDATA was made; use --evidence')
+    misplaced(['nonce', 'nrasKeys', 'kind'], 'with --quote: a bare quote does not say how its REPORTDATA was made; use --evidence')
   if (url !== undefined) misplaced(['nonce', 'at'], 'with a URL: it is asked now, with a fresh nonce')
   if (flags.collateral !== undefined) misplaced(['pccs'], 'beside --collateral: collateral comes from the one or the other')
 }
@@ -127,7 +135,9 @@ async function one(url: string | undefined, flags: VerifyFlags, world: VerifyWor
   const worst = judgements.reduce((a, b) => (exitCodeOf(b.judged.verdict) > exitCodeOf(a.judged.verdict) ? b : a))
   if (flags.json) {
     const subjects = judgements.map(({ subject, judged }) => ({ subject, ...inJson(judged) }))
-    await world.write(`${JSON.stringify(url === undefined ? inJson(worst.judged) : { ...inJson(worst.judged), subjects })}\n`)
+    await world.write(
+      `${JSON.stringify(url === undefined && judgements.length === 1 ? inJson(worst.judged) : { ...inJson(worst.judged), subjects })}\n`,
+    )
     return exitCodeOf(worst.judged.verdict)
   }
   const ink = paint(wantsColours(world))
@@ -138,7 +148,8 @@ async function one(url: string | undefined, flags: VerifyFlags, world: VerifyWor
       policy: flags.policy !== undefined,
       fresh,
       gpus,
-      proxy: judged.facts ? judged.statement !== undefined : false,
+      proxy: judged.facts !== undefined && judged.statement !== undefined,
+      foreign: judged.facts !== undefined && judged.foreign !== undefined,
     })
     if (index > 0) await world.write('\n')
     await world.write(report({ subject, judged, at, root: flags.root, paint: ink, width, unproven }))
@@ -149,11 +160,12 @@ async function one(url: string | undefined, flags: VerifyFlags, world: VerifyWor
 /** The verdict, with what GPUs said where any were judged, and a proxy's keys. */
 function inJson(judged: Judged): object {
   if (!judged.facts) return judged.verdict
-  const { gpus, statement } = judged
+  const { gpus, statement, foreign } = judged
   return {
     ...judged.verdict,
     ...(gpus && { gpus: { bound: gpus.bound, devices: gpus.devices, nras: gpus.nras } }),
     ...(statement && { proxy: statement }),
+    ...(foreign && { format: foreign.format, fresh: foreign.fresh, keys: foreign.keys }),
   }
 }
 
@@ -168,12 +180,22 @@ async function judge(url: string | undefined, flags: VerifyFlags, at: number, wo
     return [{ subject: quote, judged: await judgeQuote({ quote: () => readQuoteFile(quote), collateral, at, policy }), fresh: false }]
   if (evidence !== undefined) {
     const nonce = flags.nonce === undefined ? undefined : parseNonce(flags.nonce)
-    const judged = await judgeEvidence({ document: () => readEvidenceFile(evidence), nonce, collateral, at, policy, gpuVerifier })
-    return [{ subject: evidence, judged, fresh: nonce !== undefined }]
+    return judgeDocument(evidence, flags.kind, { nonce, collateral, at, policy, gpuVerifier })
   }
   const target = parseUrl(url!, 'the URL')
+  const { fetch, random, env } = world
+  const asker = { fetch, random, apiKey: env.CHRYSALIS_API_KEY, foreignKey: env.CHRYSALIS_FOREIGN_API_KEY }
+  const given = { collateral, at, policy, gpuVerifier }
   try {
-    const shown = await askFor(target, { fetch: world.fetch, random: world.random, apiKey: world.env.CHRYSALIS_API_KEY })
+    if (flags.kind !== undefined && flags.kind !== ownKind)
+      return await judgeParts(target.origin, { ...(await askForeign(flags.kind as ForeignKind, target, asker)), ...given })
+    const shown = await askFor(target, asker).catch(async error => {
+      // Whoever speaks none of our own forms may speak another system's.
+      const foreign = flags.kind === undefined && error instanceof AttestationError ? await findForeign(target, asker) : undefined
+      if (!foreign) throw error
+      return foreign
+    })
+    if (!Array.isArray(shown)) return await judgeParts(target.origin, { ...shown, ...given })
     return await Promise.all(
       shown.map(async ({ subject, nonce, document }) => ({
         subject,
@@ -189,6 +211,40 @@ async function judge(url: string | undefined, flags: VerifyFlags, at: number, wo
 async function gpuVerifierOf({ nrasKeys: file }: VerifyFlags, world: VerifyWorld): Promise<GpuVerifierOptions> {
   const verifier = world.gpuVerifier ?? nvidiaVerifier
   return file === undefined ? verifier : { ...verifier, nrasKeys: await readNrasKeysFile(file) }
+}
+
+const ownKind = 'chrysalis'
+
+/** The names that `--kind` takes. */
+export const evidenceKinds: readonly string[] = [ownKind, ...foreignKinds]
+
+/** Every enclave of another system's document. */
+async function judgeParts(subject: string, o: Parameters<typeof judgeForeign>[0]): Promise<Judgement[]> {
+  const parts = await judgeForeign(o)
+  return parts.map(({ part, judged }) => ({
+    subject: `${subject} (${o.kind}${parts.length > 1 ? `, ${part}` : ''})`,
+    judged,
+    fresh: judged.facts ? (judged.foreign?.fresh ?? false) : false,
+  }))
+}
+
+/** A document in a file, of whatever system. Throws {@link ConfigError} for a file that cannot be read; one that is too large is a verdict. */
+async function judgeDocument(
+  file: string,
+  kind: string | undefined,
+  given: Omit<Parameters<typeof judgeForeign>[0], 'kind' | 'document'>,
+): Promise<Judgement[]> {
+  let document: Buffer
+  try {
+    document = await readEvidenceFile(file)
+  } catch (error) {
+    if (!(error instanceof AttestationError)) throw error
+    return [{ subject: file, judged: { verdict: failedVerdict(error), checks: [] }, fresh: false }]
+  }
+  const foreign = kind ?? kindOfDocument(document) ?? ownKind
+  if (foreign !== ownKind) return judgeParts(file, { kind: foreign as ForeignKind, document, ...given })
+  const judged = await judgeEvidence({ document: async () => document, ...given })
+  return [{ subject: file, judged, fresh: given.nonce !== undefined }]
 }
 
 /** Where collateral comes from: a folder, or a service that knows every platform. */

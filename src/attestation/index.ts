@@ -15,10 +15,12 @@ export {
   parseKeyset,
   reportData,
 } from './evidence.ts'
+export type { ForeignEvidence, ForeignKey } from './foreign/foreign-evidence.ts'
+export { type ForeignKind, foreignKinds, kindOfDocument, readForeign } from './foreign/read-foreign.ts'
 export { type DetachedEat, encodeGpuEvidence, type GpuEvidence, type GpuItem, parseGpuEvidence, readDetachedEat } from './gpu/items.ts'
 export { gpuNonce } from './gpu/nonce.ts'
 export { type NrasKeys, parseNrasKeys } from './gpu/nras-keys.ts'
-export type { GpuBinding, GpuFacts, GpuVerifierOptions } from './gpu/verify.ts'
+export { type GpuBinding, type GpuFacts, type GpuVerifierOptions, verifyGpuEvidence } from './gpu/verify.ts'
 export { type CollateralSource, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseState } from './lease.ts'
 export type { ReplayedEvents } from './policy/events.ts'
 export type { Freshness } from './policy/freshness.ts'

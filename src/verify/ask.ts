@@ -20,6 +20,8 @@ export interface Asker {
   readonly random: (size: number) => Buffer
   /** A key of the proxy, which tells only its callers who serves them. */
   readonly apiKey: string | undefined
+  /** A key of another system's service. */
+  readonly foreignKey?: string | undefined
 }
 
 const timeoutMs = 30_000
@@ -82,7 +84,8 @@ function workerIn(document: Buffer): string {
   return named.success ? named.data.worker : 'a worker'
 }
 
-async function get(url: URL, { fetch }: Asker, headers: Record<string, string>): Promise<{ status: number; body: Buffer }> {
+/** Asks `url`, which may not lead elsewhere, for at most 4 MiB. Throws {@link AttestationError} `evidence-unavailable`. */
+export async function get(url: URL, { fetch }: Asker, headers: Record<string, string>): Promise<{ status: number; body: Buffer }> {
   try {
     // A redirect could lead a key to somebody else, and would answer for somebody else.
     const response = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })

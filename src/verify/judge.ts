@@ -6,6 +6,7 @@ import {
   type Check,
   type Collateral,
   type Facts,
+  type ForeignEvidence,
   type GpuFacts,
   type Keyset,
   type Policy,
@@ -26,6 +27,8 @@ export type Judged =
       readonly keyset?: Keyset
       /** The keys of a proxy that the quote vouches for. */
       readonly statement?: ProxyStatement
+      /** What a document of another system shows, and its quote is over. */
+      readonly foreign?: ForeignEvidence
       /** What the event log proves, where one is shown. */
       readonly replayed?: ReplayedLog | undefined
       /** What the GPUs prove, where any are shown and the policy looks at them. */

@@ -1,5 +1,5 @@
 /** The report that a person reads: the verdict first, then why, then what was found, then what it does not prove. */
-import type { Check, Facts, GpuFacts, Keyset, ProxyStatement, ReplayedLog } from '../attestation/index.ts'
+import type { Check, Facts, ForeignEvidence, GpuFacts, Keyset, ProxyStatement, ReplayedLog } from '../attestation/index.ts'
 import { kemX25519, kemXWing } from '../envelope/index.ts'
 import { toHex } from '../lib/bytes.ts'
 import { meaningOf, whatToDo } from './advice.ts'
@@ -37,6 +37,7 @@ export function report(o: ReportOptions): string {
         ...(o.sections ?? []),
         keys(judged.keyset, o),
         proxyKeys(judged.statement, o),
+        foreignKeys(judged.foreign, o),
         tcb(o, judged.facts),
         measurements(judged.facts),
         eventLog(judged.replayed, o),
@@ -118,6 +119,19 @@ function proxyKeys(statement: ProxyStatement | undefined, { width }: ReportOptio
     row('paid to', `${payee} on chain ${chain}`),
     row('TLS key', tls_spki === null ? 'none: something else ends TLS, and can read what passes' : `SHA-256 ${tls_spki}`),
     row('software', wrap(`${plain(software.version)}, ${software.image_digest}`, width, label + 4)),
+  ].join('\n')
+}
+
+/** The keys of another system's enclave, each for what that system uses it. */
+function foreignKeys(foreign: ForeignEvidence | undefined, { width }: ReportOptions): string {
+  if (!foreign) return ''
+  const { format, keys, notAfter, fresh } = foreign
+  return [
+    `Keys, vouched for by the quote (${format})`,
+    row('fresh', fresh ? 'over our nonce' : 'no: this may be from another day'),
+    ...(notAfter === undefined ? [] : [row('until', new Date(notAfter).toISOString())]),
+    ...(keys.length === 0 ? [row('none', wrap('it says what runs, and binds no key: do not send it anything', width, label + 4))] : []),
+    ...keys.map(({ role, algorithm, value }) => row(role, wrap(`${plain(value)} (${plain(algorithm)})`, width, label + 4))),
   ].join('\n')
 }
 
@@ -246,7 +260,7 @@ function row(name: string, value: string): string {
 /** What no quote proves by itself, and what this one leaves open besides. */
 export function unprovenOf(
   facts: Facts | undefined,
-  o: { policy: boolean; fresh: boolean; gpus?: GpuFacts | undefined; proxy?: boolean },
+  o: { policy: boolean; fresh: boolean; gpus?: GpuFacts | undefined; proxy?: boolean; foreign?: boolean },
 ): string[] {
   if (!facts) return []
   const debug = (facts.report.tdAttributes[0]! & 1) === 1
@@ -265,6 +279,7 @@ export function unprovenOf(
           'That your connection ends inside: compare the TLS key with the certificate that your client is shown. What the proxy’s workers are, is theirs to show.',
         ]
       : []),
+    ...(o.foreign ? ['That your connection ends with these keys: your client has to compare them with what it is shown.'] : []),
     ...gpusUnproven(o.gpus),
     'That nobody has opened the machine: keys have been taken out of such CPUs in a laboratory. A policy can name the PPIDs of machines whose owner you trust.',
   ]

@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { readAciReport } from '../../../src/attestation/foreign/aci.ts'
 import { canonicalJson } from '../../../src/attestation/foreign/canonical-json.ts'
 import { readDstackQuote } from '../../../src/attestation/foreign/dstack.ts'
 import type { ForeignEvidence } from '../../../src/attestation/foreign/foreign-evidence.ts'
 import { readNearReport } from '../../../src/attestation/foreign/near.ts'
+import { readTinfoilDocument } from '../../../src/attestation/foreign/tinfoil.ts'
 import { sha256 } from '../../../src/lib/bytes.ts'
 import { goodLog } from '../../attestation/support/event-log.ts'
 import { changeJson } from '../harness/json-change.ts'
@@ -48,6 +50,30 @@ const aci = {
   },
 }
 
+const site = 'https://tinfoil.sh'
+const material = bytesOf({
+  format: `${site}/crypto-material/v1`,
+  items: [{ id: 'tls', format: `${site}/key/spki-fp-sha256/v1`, data: 'ab'.repeat(32) }],
+})
+const devices = bytesOf({ format: `${site}/device-evidence/v1`, items: [] })
+const hashes = [sha256(material), sha256(devices)] as const
+const over = sha256(new TextEncoder().encode(`${site}/report-data/v1`), nonce, ...hashes)
+const tinfoil = {
+  format: `${site}/predicate/attestation/v3`,
+  challenge: {
+    nonce: nonce.toString('hex'),
+    report_data: Buffer.concat([over, Buffer.alloc(32)]).toString('hex'),
+    report_data_algorithm: `${site}/report-data/v1`,
+  },
+  cpu_evidence: {
+    format: `${site}/format/tdx-quote/v1`,
+    report_base64: Buffer.from(quote, 'hex').toString('base64'),
+    endorsed: { crypto_material_hash: hashes[0].toString('hex'), device_evidence_hash: hashes[1].toString('hex') },
+  },
+  crypto_material: Buffer.from(material).toString('base64'),
+  device_evidence: Buffer.from(devices).toString('base64'),
+}
+
 /** Documents of other systems, as far as they are read before anything in them is verified. What must be in the quote is always 64 bytes. */
 export const foreignTarget: FuzzTarget = {
   name: 'foreign',
@@ -56,14 +82,18 @@ export const foreignTarget: FuzzTarget = {
       bytesOf,
     ),
     bytesOf({ quote, event_log: '[]', report_data: '07'.repeat(32) }),
+    bytesOf(tinfoil),
+    bytesOf({ format: `${site}/predicate/tdx-guest/v2`, body: gzipSync(authority.issueQuote()).toString('base64') }),
     ...(corpus === undefined ? [] : realAnswers(join(corpus, 'eventlog'))),
   ],
   run(input) {
-    const document: unknown = JSON.parse(new TextDecoder().decode(input))
+    const text = new TextDecoder().decode(input)
+    const document: unknown = JSON.parse(text)
     const readers: ((document: unknown, nonce: Uint8Array | undefined) => ForeignEvidence | ForeignEvidence[])[] = [
       readNearReport,
       readAciReport,
       readDstackQuote,
+      (_, over) => readTinfoilDocument(text, over),
     ]
     let refusal: unknown
     for (const read of readers)
@@ -71,7 +101,7 @@ export const foreignTarget: FuzzTarget = {
         try {
           for (const { reportData, fresh } of [read(document, over)].flat()) {
             if (reportData.length !== 64) throw new Error('REPORTDATA of another size')
-            if (fresh !== (over !== undefined)) throw new Error('fresh without a nonce of ours')
+            if (fresh && over === undefined) throw new Error('fresh without a nonce of ours')
           }
         } catch (error) {
           if (!isAttestationRefusal(error)) throw error
@@ -80,7 +110,7 @@ export const foreignTarget: FuzzTarget = {
     if (refusal) throw refusal
   },
   isRefusal: error => isAttestationRefusal(error) || error instanceof SyntaxError,
-  sources: ['near', 'aci', 'dstack', 'nvidia-payload', 'canonical-json', 'ethereum', 'shape'].map(
+  sources: ['near', 'aci', 'dstack', 'tinfoil', 'nvidia-payload', 'canonical-json', 'ethereum', 'shape'].map(
     name => `src/attestation/foreign/${name}.ts`,
   ),
   words: ['null', '"aci/1"', '"ed25519"', '"ecdsa"', '0x', '1e999', '"__proto__":', '\\ud800', '"event_log":'],
