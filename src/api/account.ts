@@ -2,6 +2,7 @@ import type { Handler } from 'hono'
 import type { Ledger, StatementRecord } from '../ledger/index.ts'
 import { toBase64, toHex } from '../lib/bytes.ts'
 import { statementQuery } from '../openai/index.ts'
+import { toWireLimits } from '../settlement/index.ts'
 import type { ApiEnv } from './env.ts'
 import { ApiError } from './errors.ts'
 
@@ -22,7 +23,7 @@ export function account(ledger: Pick<Ledger, 'account' | 'keysOf'>): Handler<Api
       channel,
       status: stopped && status === 1 ? 'stopped' : states[status],
       ...Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [name, amount.toString()])),
-      key: { key_id: key.id, spent: key.spent.toString() },
+      key: { key_id: key.id, spent: key.spent.toString(), limits: toWireLimits(key.limits) },
     })
   }
 }

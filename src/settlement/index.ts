@@ -1,4 +1,4 @@
-export type { WireLimits } from './api-keys.ts'
+export { toWireLimits, type WireLimits } from './api-keys.ts'
 export { ClaimFiles, type ClaimFilesOptions } from './claim-files.ts'
 export { CommandDesk, type CommandDeskOptions, type WireCommand } from './command-desk.ts'
 export { Desk, type DeskOptions, type Opening, type Proposal, type WireTerms } from './desk.ts'

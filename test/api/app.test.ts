@@ -177,7 +177,7 @@ describe('the account', () => {
       reserved: '5',
       available: '65',
       status: 'open',
-      key: { key_id: 'key_0123456789abcdef', spent: '3' },
+      key: { key_id: 'key_0123456789abcdef', spent: '3', limits: {} },
     })
   })
 

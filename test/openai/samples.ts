@@ -307,7 +307,7 @@ const own: Sample[] = [
   {
     name: 'an account',
     schema: answers.account,
-    least: { channel: 'EQ', status: 'open', ...amountsOf(...amounts), key: { key_id: keyId, spent: '5' } },
+    least: { channel: 'EQ', status: 'open', ...amountsOf(...amounts), key: { key_id: keyId, spent: '5', limits: {} } },
     fixed: ['status', ...amounts, 'key.key_id', 'key.spent'],
   },
   {

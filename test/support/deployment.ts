@@ -38,6 +38,8 @@ export interface DeploymentOptions {
   readonly paid?: Record<string, unknown>
   /** Endpoints of the chain that the proxy reads, each with faults of its own; the main one where nothing is said. */
   readonly chainEndpoints?: readonly string[]
+  /** Puts something between proxy and chain: gets the chain's URL, returns the one that the proxy is told. */
+  readonly betweenChain?: (chainUrl: string) => Promise<string>
   /** Changes the policy before the proxy reads it. */
   readonly policy?: (policy: Record<string, unknown>) => void
   /** Puts something between proxy and worker: gets the worker's URL, returns the URL the proxy is told. */
@@ -178,7 +180,10 @@ async function start(
     ),
     pricing: { default: price },
     payments: {
-      chain: { endpoints: options.chainEndpoints?.map(name => chain.endpoint(name)) ?? [chain.url], global_id: DEV_GLOBAL_ID },
+      chain: {
+        endpoints: options.chainEndpoints?.map(name => chain.endpoint(name)) ?? [(await options.betweenChain?.(chain.url)) ?? chain.url],
+        global_id: DEV_GLOBAL_ID,
+      },
       wallet_key: at('keys/wallet'),
       payee_key: at('keys/payee'),
       challenge_period_seconds: 60,

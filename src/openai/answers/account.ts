@@ -8,6 +8,13 @@ const keyId = z
   .regex(/^key_[0-9a-f]{16}$/)
   .describe('What a key is called where it must not be shown.')
 
+const keyLimits = z.looseObject({
+  spend: nanoton.optional(),
+  per_day: nanoton.optional(),
+  models: z.array(z.string()).optional(),
+  expires_at: unixSeconds.optional(),
+})
+
 /** `GET /v1/account`. */
 export const account = named(
   'Account',
@@ -21,7 +28,7 @@ export const account = named(
     spent: nanoton.describe('What answers have cost, settled or not.'),
     reserved: nanoton.describe('Held for requests that run now.'),
     available: nanoton.describe('What new requests can reserve.'),
-    key: z.looseObject({ key_id: keyId, spent: nanoton }).describe('The API key that asks.'),
+    key: z.looseObject({ key_id: keyId, spent: nanoton, limits: keyLimits }).describe('The API key that asks, and what bounds it.'),
   }),
 )
 
@@ -78,13 +85,6 @@ export const channelDeployment = named(
     minimum_deposit: nanoton,
   }),
 )
-
-const keyLimits = z.looseObject({
-  spend: nanoton.optional(),
-  per_day: nanoton.optional(),
-  models: z.array(z.string()).optional(),
-  expires_at: unixSeconds.optional(),
-})
 
 /** `POST /v1/channels/command`, by its action. */
 export const keyList = named(
