@@ -37,6 +37,7 @@ function opening(channel: Command): void {
     .addOption(keyOption('made where there is none'))
     .addOption(new Option('--amount <ton>', 'first deposit; the proxy’s minimum where nothing is said').argParser(parseTon))
     .addOption(new Option('--policy <file>', 'which enclave may hold the key that charges: the proxy has to prove that it does'))
+    .addOption(new Option('--registry <address>', 'a registry on the chain that must list this proxy'))
     .addOption(new Option('--pccs <url>', 'fetch Intel’s collateral here in place of Intel’s own service').argParser(httpUrl))
     .addOption(new Option('--root <file>', 'trust this root (PEM or DER) in place of Intel’s: development only'))
     .option('--trust-operator', 'accept that the proxy’s operator, and not an enclave, holds the key that charges', false)

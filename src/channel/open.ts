@@ -10,7 +10,7 @@ import { payIn } from './fund.ts'
 import { payerKey, walletKey } from './keys.ts'
 import { type NetworkName, networks } from './networks.ts'
 import { checkProposal } from './proposal.ts'
-import { type OperatorTrust, proveOperator } from './prove.ts'
+import { type OperatorTrust, proveOperator, requireRegistered } from './prove.ts'
 import { type Outcome, secondsNow, type World } from './world.ts'
 
 export interface OpenOptions {
@@ -49,16 +49,14 @@ export async function open(options: OpenOptions, world: World): Promise<Outcome>
   const amount = options.amount ?? minimum
   if (amount < minimum)
     throw new ChannelCommandError('proposal', `the proxy opens channels from ${formatTon(minimum)} on, --amount is ${formatTon(amount)}`)
-  const proof = await proveOperator(
-    options.trust,
-    {
-      proxy: options.proxy,
-      chain: proposal.chain,
-      payee: Address.parse(proposal.terms.payee).toRawString(),
-      payeeKey: proposal.payee_key,
-    },
-    world,
-  )
+  const proposed = {
+    proxy: options.proxy,
+    chain: proposal.chain,
+    payee: Address.parse(proposal.terms.payee).toRawString(),
+    payeeKey: proposal.payee_key,
+  }
+  await requireRegistered(options.trust, proposed, chain)
+  const proof = await proveOperator(options.trust, proposed, world)
 
   const channel = await writeAccountFile(options.file, {
     version: 1,

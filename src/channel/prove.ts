@@ -1,14 +1,18 @@
 /**
  * Who can charge? Whoever holds the payee key, up to the ceiling. In a proxy that runs in an enclave that is the attested meter
- * alone; in any other it is the proxy's operator, which a payer must have said in so many words to accept.
+ * alone; in any other it is the proxy's operator, which a payer must have said in so many words to accept. A registry may say besides
+ * which proxies it knows, whoever holds their keys.
  */
 import { randomBytes } from 'node:crypto'
+import { Address } from '@ton/core'
 import { CollateralClient, collateralFor, type Policy } from '../attestation/index.ts'
 import { toHex } from '../lib/bytes.ts'
 import { messageOf } from '../lib/coded-error.ts'
+import { itemsInForce } from '../policy-registry/index.ts'
 import { HeldInputs } from '../verify/held-inputs.ts'
 import type { Judged } from '../verify/judge.ts'
 import { judgeProxyEvidence } from '../verify/proxy-evidence.ts'
+import type { Chain } from './chain.ts'
 import { ChannelCommandError } from './errors.ts'
 import type { World } from './world.ts'
 
@@ -17,6 +21,8 @@ export interface OperatorTrust {
   readonly trustOperator: boolean
   /** File of the policy that says what may hold the key. */
   readonly policy?: string
+  /** A registry on the chain that must list the proxy, its payee and its key. */
+  readonly registry?: string
   /** Where collateral comes from, in place of Intel's own service. */
   readonly pccs?: string
   /** File of a root of trust other than Intel's: development only. */
@@ -31,6 +37,35 @@ export interface ProposedPayee {
   readonly payee: string
   /** Hex. */
   readonly payeeKey: string
+}
+
+/**
+ * Checks that the registry lists this payee with this key, where the payer named one. Throws {@link ChannelCommandError} `evidence` where it does
+ * not, and `chain` where it cannot be read.
+ */
+export async function requireRegistered(
+  { registry }: OperatorTrust,
+  { payee, payeeKey }: ProposedPayee,
+  chain: Pick<Chain, 'registry'>,
+): Promise<void> {
+  if (registry === undefined) return
+  const { state, seenAt } = await chain.registry(parseRegistry(registry))
+  const known = itemsInForce(state, seenAt).some(
+    item => item.kind === 'proxy' && item.payee.toRawString() === payee && item.key === payeeKey,
+  )
+  if (!known)
+    throw new ChannelCommandError(
+      'evidence',
+      `the registry ${registry} does not list a proxy that is paid at ${payee} and charges with the key ${payeeKey}: it is another than you think, or was removed`,
+    )
+}
+
+function parseRegistry(text: string): Address {
+  try {
+    return Address.parse(text)
+  } catch (cause) {
+    throw new ChannelCommandError('evidence', `--registry: ${text} is no TON address`, { cause })
+  }
 }
 
 const intelPcs = 'https://api.trustedservices.intel.com'

@@ -3,14 +3,19 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { developmentPolicy, encodeProxyStatement, type ProxyStatement, proxyReportData } from '../../src/attestation/index.ts'
+import { openChain } from '../../src/channel/chain.ts'
+import { networks } from '../../src/channel/networks.ts'
 import { open } from '../../src/channel/open.ts'
 import type { World } from '../../src/channel/world.ts'
 import { type PccsServer, servePccs } from '../../src/dev/pccs-server.ts'
 import { DEV_GLOBAL_ID } from '../../src/dev-chain/index.ts'
 import { toBase64, toHex } from '../../src/lib/bytes.ts'
+import { keyPairOf } from '../../src/payment-channel/index.ts'
+import { encodeItem, type Item, registryAddress, registryInit } from '../../src/policy-registry/index.ts'
 import { developmentMeasurements, SoftwareQuotingAuthority } from '../../src/tee/index.ts'
+import { testAddress } from '../support/ton.ts'
 import { seededRandom } from '../tee/support/seeded-random.ts'
-import { Payer } from './support/payer.ts'
+import { Payer, ton } from './support/payer.ts'
 
 let payer: Payer
 let authority: SoftwareQuotingAuthority
@@ -121,12 +126,40 @@ describe('a proxy is sent nothing', () => {
   })
 })
 
-async function refused(more: object, why: RegExp): Promise<void> {
+describe('a registry that the payer names', () => {
+  const items = async (...listed: Item[]) => {
+    const birth = { owner: payer.chain.wallet.address, delay: 60, entries: listed.map(item => ({ cell: encodeItem(item), activeAt: 0 })) }
+    const to = registryAddress(birth)
+    const wallet = openChain([payer.chain.chain.url], networks.dev, payer.clock).wallet(keyPairOf(Buffer.alloc(32, 7)))
+    await payer.run(() => wallet.send([{ to, value: ton(0.2), init: registryInit(birth), bounce: false }]))
+    await payer.chain.clock.advance(10_000)
+    return to.toString()
+  }
+  const proxy = (key = payer.desk.payeeKey.publicKey, payee = payer.desk.payee): Item => ({ kind: 'proxy', payee, key: toHex(key) })
+
+  test('lets a channel be opened with a proxy that it lists', async () => {
+    const registry = await items(proxy())
+    const { json } = await payer.run(world => open(payer.openFlags({ trust: trust({ registry }) }), asking(world)))
+    expect(json).toMatchObject({ status: 'open' })
+  })
+
+  test('refuses one that it does not list, or with another key or payee', async () => {
+    for (const listed of [[], [proxy(Buffer.alloc(32, 1))], [proxy(undefined, testAddress('other'))]])
+      await refused({ registry: await items(...listed) }, /does not list a proxy/, '')
+    await refused({ registry: 'nowhere' }, /no TON address/, '')
+  })
+
+  test('does not stand in for the proof', async () => {
+    await refused({ registry: await items(proxy()), policy: undefined }, /no --policy says/)
+  })
+})
+
+async function refused(more: object, why: RegExp, advice = '--trust-operator'): Promise<void> {
   const { wallet } = payer.chain
   const before = await payer.chain.client.getBalance(wallet.address)
   const refusal = await opening(more)
   expect(refusal.code).toBe('evidence')
   expect(refusal.message).toMatch(why)
-  expect(refusal.message).toContain('--trust-operator')
+  expect(refusal.message).toContain(advice)
   expect([await payer.chain.client.getBalance(wallet.address), existsSync(payer.file)]).toEqual([before, false])
 }
