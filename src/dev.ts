@@ -4,7 +4,9 @@
  * development; every code path is the real one.
  */
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
@@ -15,8 +17,8 @@ import { fundOperator, openAccount } from './dev/funding.ts'
 import { type PccsServer, servePccs } from './dev/pccs-server.ts'
 import { keepPolicy } from './dev/policy.ts'
 import { type Child, startChild } from './dev/supervisor.ts'
-import { DEV_GLOBAL_ID } from './dev-chain/index.ts'
 import { messageOf } from './lib/coded-error.ts'
+import { DEV_GLOBAL_ID } from './lib/dev-global-id.ts'
 import { developmentMeasurements, SoftwareQuotingAuthority } from './tee/index.ts'
 
 export interface DevOptions {
@@ -68,7 +70,7 @@ const builtInModel = fileURLToPath(new URL('../models/tiny/chrysalis-tiny-q8_0.g
 export async function runDev(options: DevOptions): Promise<void> {
   const folder = openFolder(options.data, options.fresh)
   const deployment = new Deployment(folder, options)
-  const stop = once(async () => {
+  const stop = onlyOnce(async () => {
     await deployment.stop()
     process.exit(0)
   })
@@ -85,7 +87,7 @@ export async function runDev(options: DevOptions): Promise<void> {
   }
 }
 
-function once(action: () => Promise<void>): () => void {
+function onlyOnce(action: () => Promise<void>): () => void {
   let begun = false
   return () => {
     if (begun) return
@@ -114,14 +116,19 @@ class Deployment {
   async start(): Promise<void> {
     rmSync(this.#folder.devFile, { force: true })
     await untilPartsAreGone(this.#folder, partsStopMs)
+    // What a person got wrong is said before anything is started for it.
+    await requireFreePort(this.#options.port)
+    if (this.#options.model !== undefined) requireModelFile(resolve(this.#options.model))
     const authority = await this.#trust()
-    this.#chain = await this.#child<ChainReady>('dev-chain', ['dev-chain', '--data', this.#folder.chain, '--port', '0'])
-    await Promise.all(Array.from({ length: this.#options.workers }, (_, index) => this.#startWorker(`worker-${index + 1}`, 0)))
-    await fundOperator(this.#chain.ready.url, join(this.#folder.keys, 'operator-wallet'))
+    const chain = this.#startChain()
+    // Only a worker that is paid needs the chain.
+    if (this.#options.payWorkers) await chain
+    const workers = Array.from({ length: this.#options.workers }, (_, index) => this.#startWorker(`worker-${index + 1}`, 0))
+    const [{ ready }] = await Promise.all([chain, ...workers])
     this.#proxy = await this.#startProxy(authority)
     const account = await openAccount({
       baseUrl: this.#proxy.ready.url,
-      chainUrl: this.#chain.ready.url,
+      chainUrl: ready.url,
       keys: this.#folder.keys,
       keyFile: this.#folder.keyFile,
     })
@@ -131,7 +138,7 @@ class Deployment {
     this.#consoleURL = await this.#consoleLink()
     this.#writeDevFile()
     this.#announce()
-    this.#watch(this.#chain)
+    this.#watch(await chain)
     this.#watch(this.#proxy)
   }
 
@@ -160,6 +167,13 @@ class Deployment {
   #child<Ready>(name: string, args: readonly string[]): Promise<Child<Ready>> {
     if (this.stopping) throw new ConfigError('invalid', 'stopped while starting')
     return startChild<Ready>({ name, args, logFile: join(this.#folder.logs, `${name}.log`), readyWithinMs })
+  }
+
+  /** The chain, with coins in the operator's wallet. */
+  async #startChain(): Promise<Child<ChainReady>> {
+    this.#chain = await this.#child<ChainReady>('dev-chain', ['dev-chain', '--data', this.#folder.chain, '--port', '0'])
+    await fundOperator(this.#chain.ready.url, join(this.#folder.keys, 'operator-wallet'))
+    return this.#chain
   }
 
   async #startWorker(id: string, port: number): Promise<void> {
@@ -343,4 +357,26 @@ async function engineTrouble(engine: string | undefined): Promise<string> {
   } catch (error) {
     return `; the engine does not answer at ${url} (${messageOf(error instanceof Error && error.cause ? error.cause : error)}): start it, or check --engine`
   }
+}
+
+/** Throws {@link ConfigError} where another program has the port; 0 is any port. It may still be taken before the proxy comes to it, which says the same. */
+async function requireFreePort(port: number): Promise<void> {
+  if (port === 0) return
+  const server = createServer()
+  try {
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+  } catch (cause) {
+    throw new ConfigError(
+      'invalid',
+      `cannot listen on 127.0.0.1:${port}: another program listens there; stop it, or take another port with --port`,
+      { cause },
+    )
+  } finally {
+    server.close()
+  }
+}
+
+function requireModelFile(file: string): void {
+  if (!existsSync(file)) throw new ConfigError('invalid', `there is no model file ${file}; --model takes a GGUF file`)
 }

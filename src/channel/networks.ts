@@ -1,5 +1,5 @@
 /** The chains that a channel can live on, and what a payer accepts there. */
-import { DEV_GLOBAL_ID } from '../dev-chain/index.ts'
+import { DEV_GLOBAL_ID } from '../lib/dev-global-id.ts'
 
 /** One chain. Times in seconds. */
 export interface Network {

@@ -4,9 +4,7 @@
  */
 import { Cell, Dictionary, type DictionaryValue } from '@ton/core'
 import { defaultConfig, loadConfig, updateConfig } from '@ton/sandbox'
-
-/** The global id of the development chain: "CHRY". */
-export const DEV_GLOBAL_ID = 0x43485259
+import { DEV_GLOBAL_ID } from '../lib/dev-global-id.ts'
 
 /** The whole configuration cell, with `globalId` as parameter 19. */
 export function devChainConfig(globalId = DEV_GLOBAL_ID): Cell {

@@ -6,8 +6,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Address } from '@ton/core'
 import { TonClient } from '@ton/ton'
-import { DEV_GLOBAL_ID } from '../dev-chain/index.ts'
 import { systemClock } from '../lib/clock.ts'
+import { DEV_GLOBAL_ID } from '../lib/dev-global-id.ts'
 import { type Nanoton, nanoton } from '../lib/nanoton.ts'
 import {
   channelAddress,

@@ -1,47 +1,38 @@
 /** What goes wrong at a keyboard: every mistake ends with an exit code, and words that say what to do. */
 import { once } from 'node:events'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { data, devFile, folder, run, start } from './support.ts'
 
-describe('the data folder', () => {
-  test('refuses to share its folder, and to empty one that is not its own', async () => {
-    await start()
-    const second = run(['dev', '--port', '0', '--data', data])
-    expect(await second.exited).toBe(2)
-    expect(second.output()).toMatch(/another chrysalis dev \(process \d+\) uses/)
-    const foreign = join(folder, 'foreign')
-    rmSync(foreign, { recursive: true, force: true })
-    writeFileSync(join(folder, 'precious'), 'x')
-    const third = run(['dev', '--port', '0', '--fresh', '--data', folder])
-    expect(await third.exited).toBe(2)
-    expect(third.output()).toContain('holds something else')
-    expect(existsSync(join(folder, 'precious'))).toBe(true)
-  })
+test('the data folder is locked from the very beginning, refused to others and to --fresh, and free after a kill, whoever has the number of the killed', async () => {
+  const runs = [run(['dev', '--port', '0', '--data', data]), run(['dev', '--port', '0', '--data', data])]
+  const loser = await Promise.race(runs.map(one => one.exited.then(() => one)))
+  expect(await loser.exited).toBe(2)
+  expect(loser.output()).toMatch(/another chrysalis dev .* uses .*--data/)
+  const winner = runs.find(one => one !== loser)!
+  await eventually(async () => (winner.output().includes('details') ? true : undefined), 60_000)
+  expect(devFile().pid).toBe(winner.child.pid)
 
-  test('is locked from the very beginning, so that of two starts at once one goes on unharmed', async () => {
-    const runs = [run(['dev', '--port', '0', '--data', data]), run(['dev', '--port', '0', '--data', data])]
-    const loser = await Promise.race(runs.map(one => one.exited.then(() => one)))
-    expect(await loser.exited).toBe(2)
-    expect(loser.output()).toMatch(/another chrysalis dev .* uses .*--data/)
-    const winner = runs.find(one => one !== loser)!
-    await eventually(async () => (winner.output().includes('details') ? true : undefined), 60_000)
-    expect(devFile().pid).toBe(winner.child.pid)
-  })
+  const second = run(['dev', '--port', '0', '--data', data])
+  expect(await second.exited).toBe(2)
+  expect(second.output()).toMatch(/another chrysalis dev \(process \d+\) uses/)
 
-  test('is free after a kill, whatever program has the number of the process that was killed', async () => {
-    const { child, exited } = await start()
-    child.kill('SIGKILL')
-    await exited
-    writeFileSync(join(data, 'dev.json'), JSON.stringify({ ...devFile(), pid: process.ppid }))
-    await start()
-  })
-})
+  writeFileSync(join(folder, 'precious'), 'x')
+  const foreign = run(['dev', '--port', '0', '--fresh', '--data', folder])
+  expect(await foreign.exited).toBe(2)
+  expect(foreign.output()).toContain('holds something else')
+  expect(existsSync(join(folder, 'precious'))).toBe(true)
+
+  winner.child.kill('SIGKILL')
+  await winner.exited
+  writeFileSync(join(data, 'dev.json'), JSON.stringify({ ...devFile(), pid: process.ppid }))
+  await start()
+}, 60_000)
 
 /** A port of this machine: taken for as long as the test runs, or free again. */
 async function port(state: 'taken' | 'free'): Promise<number> {

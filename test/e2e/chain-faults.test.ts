@@ -25,7 +25,7 @@ let chain: TonClient
 let charged = 0n
 
 beforeAll(async () => {
-  engine = await ScriptedEngine.start({ mode: 'paced', paceMs: 5 })
+  engine = await ScriptedEngine.start({ mode: 'paced', paceMs: 20 })
   deployment = await deploy({
     engines: [engine.url],
     chainEndpoints: ['a', 'b'],
@@ -159,7 +159,7 @@ test('while no endpoint answers, a stream that runs comes to its end, and all is
   const text = await stream.text()
   expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
   charged += BigInt(/"cost":"(\d+)"/.exec(text)![1]!)
-  engine.paceMs = 5
+  engine.paceMs = 20
   expect(await ask()).toBe('503 chain_unavailable')
   await truthful()
   await eventually(async () => ((await ask()) === '200' ? true : undefined))

@@ -1,6 +1,6 @@
 /** Blocks: one masterchain, one basechain shard, a block of each under the same number. */
 import { z } from 'zod'
-import { DEV_GLOBAL_ID } from '../config.ts'
+import { DEV_GLOBAL_ID } from '../../lib/dev-global-id.ts'
 import { DevChainError } from '../errors.ts'
 import { hash, int32, int64, invalid } from '../parameters.ts'
 import { presentBlockId, presentShortTransaction, presentTransaction, wholeShard } from '../present.ts'

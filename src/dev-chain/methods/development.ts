@@ -1,6 +1,6 @@
 /** What only a chain for development can do. None of these meets a fault. */
 import { z } from 'zod'
-import { DEV_GLOBAL_ID } from '../config.ts'
+import { DEV_GLOBAL_ID } from '../../lib/dev-global-id.ts'
 import { endpointName, faultOrder, mainEndpoint } from '../faults.ts'
 import { address } from '../parameters.ts'
 import type { ChainView } from '../view.ts'

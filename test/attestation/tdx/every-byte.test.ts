@@ -15,8 +15,8 @@ import { authority, now } from '../support/sample.ts'
 /** A low bit, the bit of a letter's case, the highest bit, all bits: in turn, one for each byte. */
 const masks = [0x01, 0x20, 0x80, 0xff]
 
-/** Collateral costs more to read than a quote: of what is long of it, or real, every third byte is changed. */
-const strideOf = ({ name, bytes }: Subject) => (name.startsWith('quote') || (bytes.length < 3000 && !name.includes('real')) ? 1 : 3)
+/** Collateral costs more to read than a quote: of what is long of it every third byte is changed, and of what is real every ninth. */
+const strideOf = ({ name, bytes }: Subject) => (name.includes('real') ? 9 : name.startsWith('quote') || bytes.length < 3000 ? 1 : 3)
 
 const own = [...ownEvidence.map(quoteSubject), ...collateralSubjects(ownEvidence[0]!)]
 const real = tdxData === undefined ? [] : realEvidence(tdxData)

@@ -13,5 +13,7 @@ afterEach(failByViolations)
 afterAll(({}, suite) => {
   // The reporter adds them up.
   Object.assign(suite.file.meta, { checkedAnswers: checked.answers, checkedEvents: checked.events })
+  // The next file of this worker begins anew.
+  Object.assign(checked, { answers: 0, events: 0 })
   failByViolations()
 })

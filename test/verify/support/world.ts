@@ -2,13 +2,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
 import type { CollateralParts } from '../../../src/attestation/index.ts'
 import { type VerifyFlags, type VerifyWorld, verifyCommand } from '../../../src/verify.ts'
 import { authority, now } from '../../attestation/support/sample.ts'
 
 export const folder = mkdtempSync(join(tmpdir(), 'chrysalis-verify-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+// Test files of a worker share it.
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 /** Writes a file of the test's folder; its path comes back. */
 export function file(name: string, content: string | Uint8Array): string {

@@ -2,4 +2,6 @@
 import { defineConfig } from 'vitest/config'
 import suite from '../../../../vitest.config.ts'
 
-export default defineConfig({ test: { ...suite.test, include: ['test/support/answers/broken/broken.ts'], reporters: ['json'] } })
+const { projects: _, ...setup } = suite.test!
+
+export default defineConfig({ test: { ...setup, include: ['test/support/answers/broken/broken.ts'], reporters: ['json'] } })
