@@ -1,5 +1,6 @@
 /** Members that several requests share, and how a body is checked: the first member at fault is named, nothing of it is repeated. */
 import { z } from 'zod'
+import { firstFault } from '../lib/first-fault.ts'
 import { EngineError } from './errors.ts'
 
 export const count = z.int().min(1)
@@ -73,7 +74,7 @@ interface SharedBody {
 
 /** Checks `body` against `schema`. Throws {@link EngineError} `invalid-request` that names the first member at fault. */
 export function readBody<T>(schema: z.ZodType<T>, body: unknown): T {
-  const parsed = schema.safeParse(body)
+  const parsed = schema.safeParse(body, firstFault)
   if (parsed.success) return parsed.data
   const { path, message } = deepest(parsed.error.issues)
   if (path.length === 0) throw new EngineError('invalid-request', 'The body must be a JSON object.')

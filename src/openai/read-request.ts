@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod'
 import { parseExactJson } from '../lib/exact-json.ts'
+import { firstFault } from '../lib/first-fault.ts'
 import { isLightJson } from '../lib/json-weight.ts'
 import type { Endpoint, Facts } from './endpoint.ts'
 import { RequestError } from './errors.ts'
@@ -54,7 +55,7 @@ async function readForm(endpoint: Endpoint, contentType: string, bytes: Uint8Arr
 }
 
 function validated(schema: z.ZodObject, value: unknown): unknown {
-  const parsed = schema.safeParse(value)
+  const parsed = schema.safeParse(value, firstFault)
   if (parsed.success) return parsed.data
   const issue = deepest(parsed.error.issues[0]!)
   const param = nameOf(issue.path)
