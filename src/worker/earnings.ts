@@ -17,11 +17,18 @@ export function showEarnings(file: string, { last, json }: { last: number; json:
   const { payments } = paymentsOf(file)
   if (!existsSync(payments.book))
     throw new ConfigError('invalid', `there is no book of earnings at ${payments.book} yet: start the worker first`)
-  const book = new EarningsBook(payments.book, systemClock)
+  console.log(json ? JSON.stringify(earningsIn(payments.book, last), undefined, 2) : asText(readReport(payments.book, last)))
+}
+
+/** What `chrysalis worker earnings --json` prints, out of the book at `file`. */
+export function earningsIn(file: string, last: number): unknown {
+  return asJson(readReport(file, last))
+}
+
+function readReport(file: string, last: number): Report {
+  const book = new EarningsBook(file, systemClock)
   try {
-    const channels = book.channels()
-    const report: Report = { ...book.totals(), channels, jobs: book.jobs(last) }
-    console.log(json ? JSON.stringify(asJson(report), undefined, 2) : asText(report))
+    return { ...book.totals(), channels: book.channels(), jobs: book.jobs(last) }
   } finally {
     book.close()
   }

@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.ts'
 import { account, ask, type Dev, data, start } from './support.ts'
 
 describe('chrysalis dev', () => {
-  test('prints what works, keeps its secrets to itself, settles at a stop and goes on at the next start', async () => {
+  test('prints what works, keeps its secrets to itself, settles at a stop, also of its whole process group, and goes on at the next start', async () => {
     const first = await start()
     for (const part of [first.dev.baseURL, first.dev.apiKey, first.dev.consoleURL]) expect(first.output()).toContain(part)
     expect(Object.keys(first.dev)).toEqual(['baseURL', 'apiKey', 'consoleURL', 'relayURL', 'chainURL', 'channel', 'pid', 'workers'])
@@ -33,10 +33,17 @@ describe('chrysalis dev', () => {
     expect(second.dev.apiKey).toBe(first.dev.apiKey)
     expect(await account(second.dev)).toMatchObject({ channel: first.dev.channel, spent, settled: spent, reserved: '0' })
     expect((await ask(second.dev)).status).toBe(200)
-  })
 
-  test('with two workers goes on when one is killed, and starts it again at the same place', async () => {
-    const { dev } = await start('--workers', '2')
+    // As a terminal does it: everybody is told to stop, and the settlement needs the others still.
+    for (const pid of [second.child.pid!, ...second.dev.workers.map(worker => worker.pid)]) process.kill(pid, 'SIGTERM')
+    expect(await second.exited).toBe(0)
+    const third = await account((await start()).dev)
+    expect(BigInt(third.spent!)).toBeGreaterThan(BigInt(spent))
+    expect(third.settled).toBe(third.spent)
+  }, 60_000)
+
+  test('with two workers goes on when one is killed, and starts it again at the same place; a changed policy counts from SIGHUP on', async () => {
+    const { dev, child } = await start('--workers', '2')
     expect(dev.workers.map(worker => worker.id)).toEqual(['worker-1', 'worker-2'])
     process.kill(dev.workers[0]!.pid, 'SIGKILL')
     for (let turn = 0; turn < 6; turn++) expect((await ask(dev)).status).toBe(200)
@@ -49,20 +56,8 @@ describe('chrysalis dev', () => {
       const worker = (await ask(dev)).headers.get('x-chrysalis-worker')
       return worker === 'worker-1' ? true : undefined
     })
-  })
 
-  test('stops cleanly although its whole process group is told to, and still settles', async () => {
-    const { child, dev, exited } = await start()
-    expect((await ask(dev)).status).toBe(200)
-    for (const pid of [child.pid!, ...dev.workers.map(worker => worker.pid)]) process.kill(pid, 'SIGTERM')
-    expect(await exited).toBe(0)
-    const { dev: later } = await start()
-    const { spent, settled } = await account(later)
-    expect(settled).toBe(spent)
-  })
-
-  test('takes a changed policy at SIGHUP: no worker is accepted, then again', async () => {
-    const { dev, child } = await start()
+    // A changed policy at SIGHUP: no worker is accepted, then both again.
     const file = join(data, 'policy.json')
     const policy = readFileSync(file, 'utf8')
     writeFileSync(file, JSON.stringify({ ...JSON.parse(policy), mr_td: ['cd'.repeat(48)] }))
@@ -74,5 +69,5 @@ describe('chrysalis dev', () => {
     writeFileSync(file, policy)
     child.kill('SIGHUP')
     await eventually(async () => ((await ask(dev)).status === 200 ? true : undefined))
-  })
+  }, 60_000)
 })

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { data, devFile, folder, run, start } from './support.ts'
+import { data, devFile, folder, run } from './support.ts'
 
 test('the data folder is locked from the very beginning, refused to others and to --fresh, and free after a kill, whoever has the number of the killed', async () => {
   const runs = [run(['dev', '--port', '0', '--data', data]), run(['dev', '--port', '0', '--data', data])]
@@ -31,7 +31,10 @@ test('the data folder is locked from the very beginning, refused to others and t
   winner.child.kill('SIGKILL')
   await winner.exited
   writeFileSync(join(data, 'dev.json'), JSON.stringify({ ...devFile(), pid: process.ppid }))
-  await start()
+  // A model file is looked for where the command runs, not where its data is.
+  const models = fileURLToPath(new URL('../../models/tiny', import.meta.url))
+  const next = run(['dev', '--model', 'chrysalis-tiny-q8_0.gguf', '--port', '0', '--data', data], models)
+  await eventually(async () => (next.output().includes('details') ? true : undefined), 60_000)
 }, 60_000)
 
 /** A port of this machine: taken for as long as the test runs, or free again. */
@@ -61,12 +64,6 @@ test('an engine that is not there is waited for, and named', async () => {
   child.kill('SIGTERM')
   expect(await exited).toBe(0)
   expect(readFileSync(join(folder, 'engine/logs/worker-1.log'), 'utf8')).toContain('the engine does not answer')
-})
-
-test('a model file is looked for where the command runs, not where its data is', async () => {
-  const models = fileURLToPath(new URL('../../models/tiny', import.meta.url))
-  const { output } = run(['dev', '--model', 'chrysalis-tiny-q8_0.gguf', '--port', '0', '--data', join(folder, 'model')], models)
-  await eventually(async () => (output().includes('details') ? true : undefined), 60_000)
 })
 
 test.each<[number, string[], string | RegExp]>([

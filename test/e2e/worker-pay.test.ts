@@ -6,6 +6,7 @@ import { Address } from '@ton/core'
 import { TonClient } from '@ton/ton'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readChannel } from '../../src/payment-channel/index.ts'
+import { earningsIn } from '../../src/worker/earnings.ts'
 import { type Deployment, deploy, price } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
 import { ScriptedEngine } from '../support/scripted-engine.ts'
@@ -42,7 +43,8 @@ async function command(...words: string[]): Promise<string> {
   return stdout
 }
 
-const earnings = async (): Promise<Earnings> => JSON.parse(await command('earnings', '--json', '--last', '1000')) as Earnings
+/** As the command has it, without a process for each look. */
+const earnings = async () => earningsIn(join(deployment.folder, 'worker-1/earnings.sqlite'), 1000) as Earnings
 const signed = () =>
   eventually(async () => {
     const seen = await earnings()
@@ -60,6 +62,7 @@ describe('a paid worker', () => {
   test('earns each job by its own offer, and holds the proxy’s signature for all of it', async () => {
     for (let turn = 0; turn < 10; turn++) expect((await deployment.chat(question(turn % 2 === 0))).status).toBe(200)
     const seen = await signed()
+    expect(JSON.parse(await command('earnings', '--json', '--last', '1000'))).toEqual(seen)
     expect(seen.jobs.length).toBeGreaterThanOrEqual(10)
     for (const { amount, usage, finish } of seen.jobs)
       expect([amount, usage.prompt, usage.completion, finish]).toEqual([`${each}`, 12, 6, 'stop'])
