@@ -62,8 +62,7 @@ export function fromUtf8(text: string): Uint8Array {
 }
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-const noDigit = 0xff
-const digits = new Uint8Array(128).fill(noDigit)
+const digits = new Int8Array(128).fill(-1)
 for (const [value, character] of Array.from(alphabet).entries()) digits[character.charCodeAt(0)] = value
 
 /** Canonical padded base64 (RFC 4648 §4, with the zero bits of §3.5); `undefined` for any other spelling. */
@@ -71,18 +70,26 @@ export function fromBase64(text: string): Uint8Array | undefined {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
   if (text.length % 4 !== 0) return undefined
   const bytes = new Uint8Array((text.length / 4) * 3 - padding)
-  let bits = 0
-  let held = 0
+  const end = text.length - (padding > 0 ? 4 : 0)
   let at = 0
-  for (let index = 0; index < text.length - padding; index++) {
-    const digit = digits[text.charCodeAt(index)]
-    if (digit === undefined || digit === noDigit) return undefined
-    held = (held << 6) | digit
-    bits += 6
-    if (bits < 8) continue
-    bits -= 8
-    bytes[at++] = held >> bits
-    held &= (1 << bits) - 1
+  for (let index = 0; index < end; index += 4) {
+    const bits = (digit(text, index) << 18) | (digit(text, index + 1) << 12) | (digit(text, index + 2) << 6) | digit(text, index + 3)
+    // What is no digit is all ones, and makes the whole negative.
+    if (bits < 0) return undefined
+    bytes[at] = bits >> 16
+    bytes[at + 1] = bits >> 8
+    bytes[at + 2] = bits
+    at += 3
   }
-  return held === 0 ? bytes : undefined
+  if (padding === 0) return bytes
+  const bits = (digit(text, end) << 12) | (digit(text, end + 1) << 6) | (padding === 1 ? digit(text, end + 2) : 0)
+  if (bits < 0 || (bits & (padding === 1 ? 0x3 : 0x3ff)) !== 0) return undefined
+  bytes[at] = bits >> 10
+  if (padding === 1) bytes[at + 1] = bits >> 2
+  return bytes
+}
+
+/** The value of the digit at `index`, or -1. */
+function digit(text: string, index: number): number {
+  return digits[text.charCodeAt(index)] ?? -1
 }

@@ -3,13 +3,32 @@
  * descend one level at a time). It reads certificates, CRLs and Intel's SGX extension, and refuses everything else.
  */
 
-import { latin1, toHex } from './bytes.ts'
+import { toHex } from './bytes.ts'
 
-/** One element. `raw` is the element whole, `contents` what is inside; both are views into the input. */
-export interface Element {
+/** One element. `raw` is the element whole, `contents` what is inside; both are views into the input, made when they are asked for. */
+export class Element {
   readonly tag: number
-  readonly contents: Uint8Array
-  readonly raw: Uint8Array
+  /** Where the element, its contents and the next element begin. */
+  readonly start: number
+  readonly inside: number
+  readonly end: number
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array, tag: number, start: number, inside: number, end: number) {
+    this.#bytes = bytes
+    this.tag = tag
+    this.start = start
+    this.inside = inside
+    this.end = end
+  }
+
+  get contents(): Uint8Array {
+    return this.#bytes.subarray(this.inside, this.end)
+  }
+
+  get raw(): Uint8Array {
+    return this.#bytes.subarray(this.start, this.end)
+  }
 }
 
 export const tags = {
@@ -30,8 +49,8 @@ export class DerError extends Error {}
 
 /** The one element that `bytes` are. Throws {@link DerError}. */
 export function readOne(bytes: Uint8Array, tag?: number): Element {
-  const { element, end } = readAt(bytes, 0)
-  if (end !== bytes.length) throw new DerError('bytes after the element')
+  const element = readAt(bytes, 0)
+  if (element.end !== bytes.length) throw new DerError('bytes after the element')
   return expect(element, tag)
 }
 
@@ -40,9 +59,9 @@ export function readAll(bytes: Uint8Array, limit = 4096): Element[] {
   const elements: Element[] = []
   for (let at = 0; at < bytes.length; ) {
     if (elements.length === limit) throw new DerError('too many elements')
-    const { element, end } = readAt(bytes, at)
+    const element = readAt(bytes, at)
     elements.push(element)
-    at = end
+    at = element.end
   }
   return elements
 }
@@ -54,7 +73,7 @@ export function expect(element: Element | undefined, tag: number | undefined): E
   return element
 }
 
-function readAt(bytes: Uint8Array, start: number): { element: Element; end: number } {
+function readAt(bytes: Uint8Array, start: number): Element {
   const tag = bytes[start]
   const first = bytes[start + 1]
   if (tag === undefined || first === undefined) throw new DerError('cut off')
@@ -70,22 +89,26 @@ function readAt(bytes: Uint8Array, start: number): { element: Element; end: numb
   }
   const end = at + length
   if (end > bytes.length) throw new DerError('cut off')
-  return { element: { tag, contents: bytes.subarray(at, end), raw: bytes.subarray(start, end) }, end }
+  return new Element(bytes, tag, start, at, end)
 }
 
 /** An INTEGER of at most `maxBytes`, minimal, not negative. Throws {@link DerError}. */
-export function readInteger(element: Element | undefined, maxBytes = 21, tag: number = tags.integer): bigint {
+export function readInteger(element: Element | undefined, maxBytes = 21): bigint {
+  return BigInt(`0x${toHex(integerBytes(element, maxBytes, tags.integer))}`)
+}
+
+/** A small INTEGER or ENUMERATED as a number. */
+export function readSmall(element: Element | undefined, tag: number = tags.integer): number {
+  return integerBytes(element, 4, tag).reduce((value, byte) => value * 256 + byte, 0)
+}
+
+function integerBytes(element: Element | undefined, maxBytes: number, tag: number): Uint8Array {
   const { contents } = expect(element, tag)
   const [first, second] = contents
   if (first === undefined || contents.length > maxBytes) throw new DerError('an integer of a wrong size')
   if (first & 0x80) throw new DerError('a negative integer')
   if (first === 0 && contents.length > 1 && !(second! & 0x80)) throw new DerError('an integer that is not minimal')
-  return BigInt(`0x${toHex(contents)}`)
-}
-
-/** A small INTEGER or ENUMERATED as a number. */
-export function readSmall(element: Element | undefined, tag: number = tags.integer): number {
-  return Number(readInteger(element, 4, tag))
+  return contents
 }
 
 export function readBoolean(element: Element | undefined): boolean {
@@ -110,7 +133,7 @@ export function readBitString(element: Element | undefined): Uint8Array {
 /** An OBJECT IDENTIFIER in dotted form. */
 export function readOid(element: Element | undefined): string {
   const { contents } = expect(element, tags.oid)
-  const numbers: number[] = []
+  let text = ''
   let value = 0
   let begun = false
   for (const byte of contents) {
@@ -119,30 +142,35 @@ export function readOid(element: Element | undefined): string {
     if (value > 2 ** 31) throw new DerError('a huge object identifier')
     begun = (byte & 0x80) !== 0
     if (begun) continue
-    if (numbers.length === 0) numbers.push(Math.min(Math.floor(value / 40), 2), value - 40 * Math.min(Math.floor(value / 40), 2))
-    else numbers.push(value)
+    // The first two arcs share a number (X.690 §8.19.4).
+    const first = Math.min(Math.floor(value / 40), 2)
+    text = text === '' ? `${first}.${value - 40 * first}` : `${text}.${value}`
     value = 0
   }
-  if (begun || numbers.length === 0) throw new DerError('an object identifier that is cut off')
-  return numbers.join('.')
+  if (begun || text === '') throw new DerError('an object identifier that is cut off')
+  return text
 }
 
 /** UTCTime or GeneralizedTime in seconds and Z (RFC 5280 §4.1.2.5), as milliseconds since the epoch. */
 export function readTime(element: Element | undefined): number {
   const { tag, contents } = expect(element, undefined)
-  const text = latin1(contents)
-  const match =
-    tag === tags.utcTime
-      ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text)
-      : tag === tags.generalizedTime
-        ? /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text)
-        : null
-  if (!match) throw new DerError('not a time')
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [number, number, number, number, number, number]
-  const full = tag === tags.utcTime ? (year < 50 ? 2000 + year : 1900 + year) : year
+  const yearDigits = tag === tags.utcTime ? 2 : tag === tags.generalizedTime ? 4 : 0
+  if (yearDigits === 0 || contents.length !== yearDigits + 11 || contents.at(-1) !== 0x5a) throw new DerError('not a time')
+  const two = (index: number) => twoDigits(contents, yearDigits - 2 + 2 * index)
+  const [year, month, day, hour, minute, second] = [two(0), two(1), two(2), two(3), two(4), two(5)]
+  const century = yearDigits === 4 ? twoDigits(contents, 0) : year < 50 ? 20 : 19
+  const full = 100 * century + year
   const at = Date.UTC(full, month - 1, day, hour, minute, second)
   // Date.UTC carries 31 February over into March: a real date survives the way there and back.
-  if (new Date(at).getUTCDate() !== day || new Date(at).getUTCMonth() !== month - 1 || hour > 23 || minute > 59 || second > 59)
+  const date = new Date(at)
+  if (date.getUTCDate() !== day || date.getUTCMonth() !== month - 1 || hour > 23 || minute > 59 || second > 59)
     throw new DerError('not a time')
   return at
+}
+
+function twoDigits(bytes: Uint8Array, at: number): number {
+  const tens = bytes[at]! - 0x30
+  const ones = bytes[at + 1]! - 0x30
+  if (tens < 0 || tens > 9 || ones < 0 || ones > 9) throw new DerError('not a time')
+  return 10 * tens + ones
 }

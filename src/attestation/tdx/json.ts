@@ -10,6 +10,10 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 export class JsonError extends Error {}
 
 const maxDepth = 32
+const maxNumber = 40
+const scalar = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.+-])/y
+/** A string that means what it says: no escape, no control character. */
+const plainString = /"[ !#-[\]-\uffff]*"/y
 
 /** The outermost object of `text`: its members' values, and their exact source. Throws {@link JsonError}. */
 export function readSigned(text: string): { values: Map<string, Json>; sources: Map<string, string> } {
@@ -91,16 +95,15 @@ class Reader {
 
   #scalar(): Json {
     if (this.#text[this.#at] === '"') return this.#string()
-    const token = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.+-])/.exec(
-      this.#text.slice(this.#at, this.#at + 40),
-    )
-    if (!token) throw new JsonError(`not a value at ${this.#at}`)
-    this.#at += token[0].length
-    return JSON.parse(token[0]) as Json
+    const token = this.#match(scalar)
+    if (token === undefined || token.length > maxNumber) throw new JsonError(`not a value at ${this.#at}`)
+    return JSON.parse(token) as Json
   }
 
   #string(): string {
     if (this.#text[this.#at] !== '"') throw new JsonError(`not a string at ${this.#at}`)
+    const plain = this.#match(plainString)
+    if (plain !== undefined) return plain.slice(1, -1)
     let end = this.#at + 1
     while (end < this.#text.length && this.#text[end] !== '"') end += this.#text[end] === '\\' ? 2 : 1
     const source = this.#text.slice(this.#at, end + 1)
@@ -112,8 +115,21 @@ class Reader {
     }
   }
 
+  /** What a sticky pattern finds here, which is then behind. */
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at
+    if (!pattern.test(this.#text)) return undefined
+    const found = this.#text.slice(this.#at, pattern.lastIndex)
+    this.#at = pattern.lastIndex
+    return found
+  }
+
   #space(): void {
-    while (this.#at < this.#text.length && ' \t\r\n'.includes(this.#text[this.#at]!)) this.#at += 1
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at)
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return
+      this.#at += 1
+    }
   }
 
   #take(character: string): void {

@@ -7,7 +7,7 @@ import type { CryptoPort } from './crypto-port.ts'
 // RFC 5480: SubjectPublicKeyInfo of id-ecPublicKey on prime256v1, up to the point.
 const spkiPrefix = fromHex('3059301306072a8648ce3d020106082a8648ce3d030107034200')
 /** How many imported keys are kept: importing one costs half of using it, and CA keys come again and again. Attackers choose keys too. */
-const maxKeys = 256
+const maxKeys = 64
 
 /** A port with a memory of its own for imported keys. */
 export function createNodeCrypto(): CryptoPort {

@@ -2,7 +2,7 @@
 
 import { AttestationError } from '../errors.ts'
 import { toHex } from './bytes.ts'
-import { DerError, type Element, expect, readAll, readBoolean, readInteger, readOid, readOne, readSmall, tags } from './der.ts'
+import { DerError, type Element, expect, readAll, readBoolean, readOid, readOne, readSmall, tags } from './der.ts'
 import type { Certificate } from './x509.ts'
 
 const arc = '1.2.840.113741.1.13.1'
@@ -99,7 +99,7 @@ function member(members: ReadonlyMap<string, Element>, name: string): Element | 
 
 /** An SVN. PCESVN comes in one, two or three content bytes, because it is an ASN.1 INTEGER. */
 function small(element: Element | undefined, most: number): number {
-  const value = Number(readInteger(element, 3))
+  const value = readSmall(element)
   if (value > most) throw new DerError('an SVN that is too large')
   return value
 }

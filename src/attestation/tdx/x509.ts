@@ -213,21 +213,27 @@ function crl(der: Uint8Array): Crl {
   }
 }
 
+// One character for each byte; what is not ASCII is refused below, whatever it is called.
+const ascii = new TextDecoder('latin1')
+
 /**
  * The certificates of a PEM text, exactly `count`. White space between and one closing NUL are allowed, anything else is not. One
  * that is among `parsed`, byte by byte, is given back as it is there. Throws `certificate-malformed`.
  */
 export function parsePemChain(pem: string | Uint8Array, count: number, parsed: readonly Certificate[] = []): Certificate[] {
-  const text = typeof pem === 'string' ? pem : latin1(pem)
+  const text = typeof pem === 'string' ? pem : ascii.decode(pem)
   const bad = (why: string) => new AttestationError('certificate-malformed', `a PEM chain ${why}`)
   if (text.length > maxChain) throw bad(`of ${text.length} characters`)
-  const block = /-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+?)\r?\n-----END CERTIFICATE-----/g
-  if (text.replace(block, '').replace(/\0$/, '').trim() !== '') throw bad('with something else in it')
-  const certificates = Array.from(text.matchAll(block), ([, body]) => {
-    const der = fromBase64(body!.replace(/\r?\n/g, ''))
+  const block = /\s*-----BEGIN CERTIFICATE-----\r?\n([^-]+\n)-----END CERTIFICATE-----/y
+  const certificates: Certificate[] = []
+  let end = 0
+  for (let match = block.exec(text); match; match = block.exec(text)) {
+    const der = fromBase64(match[1]!.replaceAll('\r\n', '\n').split('\n').join(''))
     if (!der) throw bad('that is not canonical base64')
-    return parsed.find(({ raw }) => sameBytes(raw, der)) ?? parseCertificate(der)
-  })
+    certificates.push(parsed.find(({ raw }) => sameBytes(raw, der)) ?? parseCertificate(der))
+    end = block.lastIndex
+  }
+  if (text.slice(end).replace(/\0$/, '').trim() !== '') throw bad('with something else in it')
   if (certificates.length !== count) throw bad(`of ${certificates.length} certificates in place of ${count}`)
   return certificates
 }

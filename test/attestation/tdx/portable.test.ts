@@ -31,8 +31,8 @@ describe('the portable core', () => {
     const { output } = await bundle.generate({ format: 'iife', name: 'verifier', minify: true })
     expect(output).toHaveLength(1)
     code = output[0].code
-    // Of everything that Node adds to the language, this one alone: browsers have it too.
-    const world = createContext({ TextEncoder })
+    // Of everything that Node adds to the language, these two alone: browsers have them too.
+    const world = createContext({ TextEncoder, TextDecoder })
     runInContext(`${code}\nglobalThis.verifier = verifier`, world)
     verify = runInContext(page, world)
   })
