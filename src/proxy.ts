@@ -87,6 +87,7 @@ export async function runProxy(file: string): Promise<void> {
     bodyLimits: bodyLimits(config),
     ...callerLimits(config),
     simulated: config.simulated,
+    chainId: config.payments.chain.global_id,
   })
   let origin = ''
   if (config.console) {

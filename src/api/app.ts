@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { getPath } from 'hono/utils/url'
-import type { Ledger } from '../ledger/index.ts'
+import { type Ledger, LedgerError } from '../ledger/index.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
 import { endpoints } from '../openai/index.ts'
@@ -24,6 +24,7 @@ import { rateLimit } from './middleware/rate-limit.ts'
 import { requestId } from './middleware/request-id.ts'
 import { type ModelSource, model, models } from './models.ts'
 import { canonicalPath, refuseOtherMethods, unknownUrl } from './paths.ts'
+import { paymentRequired } from './payment-required.ts'
 import { retryAfter } from './rate-limit-headers.ts'
 import { type KeyLimits, RateLimiter } from './rate-limiter.ts'
 import { receipt } from './receipts.ts'
@@ -47,6 +48,8 @@ export interface ApiOptions {
   /** Pages that may call the API from a browser; none where it is empty. */
   readonly corsOrigins: readonly string[]
   readonly simulated: boolean
+  /** Global id of the chain that callers' channels are on. */
+  readonly chainId: number
 }
 
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
@@ -105,7 +108,13 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
       if (error.code === 'internal_error')
         options.logger.error({ requestId: c.get('requestId'), error: describe(error.cause) }, 'a request failed')
     }
-    const headers = { ...waitOf(error.status), ...('headers' in error ? (error.headers as Record<string, string>) : {}) }
+    const headers = {
+      ...waitOf(error.status),
+      ...(thrown instanceof LedgerError && thrown.shortfall
+        ? { 'payment-required': paymentRequired(thrown.shortfall, c.req.path, options.chainId) }
+        : {}),
+      ...('headers' in error ? (error.headers as Record<string, string>) : {}),
+    }
     for (const [name, value] of Object.entries(headers)) c.header(name, value)
     return c.json(error.body, error.status as ContentfulStatusCode)
   })

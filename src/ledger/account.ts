@@ -39,8 +39,12 @@ export function available(account: Account): Nanoton {
 /** Sets `amount` aside. Throws {@link LedgerError} `channel-not-open` or `insufficient-funds`. */
 export function reserve(account: Account, amount: Nanoton): Account {
   if (account.status !== 1 || account.stopped) throw new LedgerError('channel-not-open', 'the channel is not open')
-  if (amount > available(account))
-    throw new LedgerError('insufficient-funds', `${amount} nanoTON do not fit into the ${available(account)} available`)
+  if (amount > available(account)) {
+    const { channel, deposited, ceiling, spent, reserved } = account
+    throw new LedgerError('insufficient-funds', `${amount} nanoTON do not fit into the ${available(account)} available`, {
+      shortfall: { channel, required: amount, deposited, ceiling, spent, reserved },
+    })
+  }
   return { ...account, reserved: add(account.reserved, amount) }
 }
 

@@ -1,4 +1,5 @@
 import { CodedError } from '../lib/coded-error.ts'
+import type { Nanoton } from '../lib/nanoton.ts'
 
 /**
  * - `insufficient-funds`: the reservation does not fit into what is available. **Top up**.
@@ -33,4 +34,22 @@ export type LedgerErrorCode =
   | 'corrupt'
   | 'not-durable'
 
-export class LedgerError extends CodedError<LedgerErrorCode> {}
+/** A reservation that did not fit, and the account as it stood then. */
+export interface Shortfall {
+  readonly channel: string
+  readonly required: Nanoton
+  readonly deposited: Nanoton
+  readonly ceiling: Nanoton
+  readonly spent: Nanoton
+  readonly reserved: Nanoton
+}
+
+export class LedgerError extends CodedError<LedgerErrorCode> {
+  /** With `insufficient-funds`. */
+  readonly shortfall: Shortfall | undefined
+
+  constructor(code: LedgerErrorCode, message: string, options: ErrorOptions & { shortfall?: Shortfall } = {}) {
+    super(code, message, options)
+    this.shortfall = options.shortfall
+  }
+}

@@ -1,5 +1,5 @@
 export type { ChannelStatus } from './account.ts'
-export { LedgerError, type LedgerErrorCode } from './errors.ts'
+export { LedgerError, type LedgerErrorCode, type Shortfall } from './errors.ts'
 export { type KeyLimits, type KeyRecord, type KeyView, keyId } from './keys.ts'
 export { Ledger, type LedgerOptions, openLedger, type ReservationRequest } from './ledger.ts'
 export {

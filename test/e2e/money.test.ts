@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Address } from '@ton/core'
 import { TonClient } from '@ton/ton'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { DEV_GLOBAL_ID } from '../../src/dev-chain/index.ts'
 import { readChannel } from '../../src/payment-channel/index.ts'
 import { type Deployment, deploy } from '../support/deployment.ts'
 import { eventually } from '../support/eventually.ts'
@@ -39,7 +40,15 @@ describe('a balance that does not cover the worst case', () => {
     expect(response.headers.get('x-should-retry')).toBe('false')
     expect(await response.json()).toMatchObject({ error: { type: 'insufficient_quota', code: 'insufficient_quota', param: null } })
     expect(engine.requests.length).toBe(asked)
-    expect((await deployment.account()).reserved).toBe(0n)
+    const account = await deployment.account()
+    expect(account.reserved).toBe(0n)
+    const { accepts } = JSON.parse(Buffer.from(response.headers.get('payment-required')!, 'base64').toString())
+    const { amount, payTo, network, extra } = accepts[0]
+    expect({ payTo, network }).toEqual({ payTo: deployment.channel, network: `tvm:${DEV_GLOBAL_ID}` })
+    expect(BigInt(extra.required)).toBeGreaterThan(account.available)
+    expect(BigInt(extra.ceiling)).toBe(account.spent + BigInt(extra.required))
+    expect(BigInt(amount)).toBe(BigInt(extra.ceiling) - account.deposited)
+    expect(BigInt(extra.available)).toBe(account.available)
   })
 })
 

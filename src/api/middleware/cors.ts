@@ -6,6 +6,7 @@ import type { ApiEnv } from '../env.ts'
 const exposed = [
   'x-request-id',
   'x-should-retry',
+  'payment-required',
   'retry-after',
   'retry-after-ms',
   'openai-processing-ms',

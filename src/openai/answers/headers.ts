@@ -40,4 +40,9 @@ export const answerHeaders: Readonly<Record<string, HeaderDescription>> = {
   'retry-after-ms': header('errors', digits, 'How long to wait before the next try.'),
   'retry-after': header('errors', digits, 'The same in seconds, rounded up.'),
   'x-should-retry': header('errors', z.enum(['true', 'false']), 'Whether clients try again by themselves.'),
+  'payment-required': header(
+    'errors',
+    z.base64(),
+    'With a 402 that a top-up or a higher ceiling would change: what is missing, in nanoTON, as base64 of JSON in the form of x402 version 2.',
+  ),
 }
