@@ -105,8 +105,8 @@ export class Ledger {
   readonly #undurable = new Map<string, { receipt: Buffer; cost: Nanoton; channel: string }>()
   readonly #mostUnreadMs: number
   readonly #openedAt: number
-  /** When the chain was last read for a channel, in this process: what was known before a restart may be old. */
-  readonly #readAt = new Map<string, number>()
+  /** When the chain was last read for a channel in this process, for what was known before a restart may be old; and how long that counts. */
+  readonly #read = new Map<string, { readonly at: number; readonly until: number }>()
   readonly #evidence = new LRUCache<string, true>({ max: 1_024 })
   #recent: RequestRecord[]
   #transferSeq: bigint
@@ -156,20 +156,24 @@ export class Ledger {
     return Array.from(this.#accounts.values(), ({ channel: address, status }) => ({ address, status }))
   }
 
-  /** Takes what the chain shows of a channel now. Old answers change nothing but when it was read. Throws `unknown-channel`. */
-  noteChain(address: string, seen: { status: ChannelStatus; deposited: Nanoton; settled: Nanoton }): void {
+  /**
+   * Takes what the chain shows of a channel now. Old answers change nothing but when it was read. `mostUnreadMs` is for this channel, where it
+   * is less than {@link LedgerOptions.mostUnreadMs}. Throws `unknown-channel`.
+   */
+  noteChain(address: string, seen: { status: ChannelStatus; deposited: Nanoton; settled: Nanoton; mostUnreadMs?: number }): void {
     const before = this.#account(address)
     const after = noteChain(before, seen)
     const changed = after.status !== before.status || after.deposited !== before.deposited || after.settled !== before.settled
     this.#accounts.set(address, after)
-    this.#readAt.set(address, this.#clock.now())
+    const at = this.#clock.now()
+    this.#read.set(address, { at, until: at + Math.min(this.#mostUnreadMs, seen.mostUnreadMs ?? Number.POSITIVE_INFINITY) })
     if (changed) this.#write([['noteChain', address, after.status, after.deposited, after.settled]])
   }
 
   /** When the chain was last read for any channel, ms; undefined where a channel was read within {@link LedgerOptions.mostUnreadMs}, or none is known. */
   unreadSince(): number | undefined {
     if (this.#accounts.size === 0) return undefined
-    const newest = this.#readAt.values().reduce((a, b) => Math.max(a, b), this.#openedAt)
+    const newest = this.#read.values().reduce((latest, { at }) => Math.max(latest, at), this.#openedAt)
     return this.#clock.now() - newest > this.#mostUnreadMs ? newest : undefined
   }
 
@@ -268,12 +272,16 @@ export class Ledger {
     if (!this.healthy) throw new LedgerError('unavailable', 'the ledger cannot write')
     if (this.#reservations.has(rid) || this.#posted.has(rid)) throw new LedgerError('duplicate-rid', 'this request id was used before')
     const account = reserve(this.#account(channel), request.amount)
-    if (this.#clock.now() - (this.#readAt.get(channel) ?? Number.NEGATIVE_INFINITY) > this.#mostUnreadMs)
-      throw new LedgerError('chain-unread', 'the chain was not read for this channel for too long')
+    if (this.#isUnread(channel)) throw new LedgerError('chain-unread', 'the chain was not read for this channel for too long')
     if (request.key !== undefined) this.#keys.reserve(request.key, request.amount, this.#clock.now())
     this.#accounts.set(channel, account)
     this.#reservations.set(rid, { channel, amount: request.amount, expiresAt, once, key: request.key })
     this.#write([this.#transfer(rid, 'reserve', channel, request.amount)])
+  }
+
+  #isUnread(channel: string): boolean {
+    const read = this.#read.get(channel)
+    return read ? this.#clock.now() > read.until : this.#mostUnreadMs < Number.POSITIVE_INFINITY
   }
 
   /**

@@ -50,10 +50,8 @@ const openingValue = channelReserve
 /** How long a close waits for its settlement; after it the Release is given all the same, for it names what has to be settled first. */
 const closeWaitsMs = 20_000
 const opensPerHour = 60
-/** So often at least a channel is read within its challenge period, so that a close cannot pass unseen. */
-const pollsInPeriod = 24
 
-/** How old what is known of a channel may be, for something new to be charged to it. */
+/** How old what is known of a channel may be, for something new to be charged to it; of one with a short challenge period less. */
 export function mostUnreadMs({ payments }: ProxyConfig): number {
   return (payments.max_unread_seconds ?? payments.challenge_period_seconds / 4) * 1000
 }
@@ -72,7 +70,7 @@ export function openMoney(o: MoneyOptions): Money {
     chainId,
     payeeKey: payee.privateKey,
     threshold: parseNanoton(payments.settle_threshold),
-    pollMs: Math.min(payments.poll_seconds, payments.challenge_period_seconds / pollsInPeriod) * 1000,
+    pollMs: payments.poll_seconds * 1000,
     clock,
     logger,
   })

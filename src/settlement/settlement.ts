@@ -10,11 +10,15 @@ import type { Clock, Timer } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { Nanoton } from '../lib/nanoton.ts'
-import { channelStatus, type SettlementOrder, signClaim } from '../payment-channel/index.ts'
+import { type ChannelState, channelStatus, type SettlementOrder, signClaim } from '../payment-channel/index.ts'
 import type { ChainPort } from './ports.ts'
 
 /** So many channels in a row that cannot be read are a chain that cannot be read. */
 const mostFailures = 3
+/** So often at least a channel is read within its own challenge period, so that a close cannot pass unseen, whatever the period of newer channels is. */
+const pollsInPeriod = 24
+/** The part of its challenge period for which a channel may go unread at most: the rest is for the settlement. */
+const mostUnreadPart = 1 / 2
 
 interface Due {
   readonly address: string
@@ -30,6 +34,7 @@ export interface SettlementOptions {
   readonly payeeKey: KeyObject
   /** Unclaimed spending that is worth a settlement. */
   readonly threshold: Nanoton
+  /** The longest between two looks at the chain. */
   readonly pollMs: number
   readonly clock: Clock
   readonly logger: Logger
@@ -43,6 +48,8 @@ export class Settlement {
   /** A round of ours is settling, or waits to. */
   #settling = false
   #stopped = false
+  /** The challenge periods of channels that may still be closed, ms. */
+  readonly #periods = new Map<string, number>()
 
   constructor(options: SettlementOptions) {
     this.#options = options
@@ -77,7 +84,7 @@ export class Settlement {
   async settleChannel(address: string): Promise<void> {
     await this.#serialise(async () => {
       const state = await this.#options.chain.readChannel(address)
-      if (state) this.#options.ledger.noteChain(address, { status: state.status, deposited: state.deposited, settled: state.settled })
+      if (state) this.#note(address, state)
       await this.#settle(new Map(), due => due.address === address)
     })
   }
@@ -108,8 +115,19 @@ export class Settlement {
     try {
       return await looking
     } finally {
-      if (!this.#stopped) this.#timer = this.#options.clock.after(this.#options.pollMs, () => void this.#round())
+      if (!this.#stopped) this.#timer = this.#options.clock.after(this.#pollMs(), () => void this.#round())
     }
+  }
+
+  #pollMs(): number {
+    return this.#periods.values().reduce((shortest, period) => Math.min(shortest, period / pollsInPeriod), this.#options.pollMs)
+  }
+
+  #note(address: string, { status, deposited, settled, terms }: ChannelState): void {
+    const period = terms.challengePeriod * 1_000
+    if (status === channelStatus.open || status === channelStatus.closing) this.#periods.set(address, period)
+    else this.#periods.delete(address)
+    this.#options.ledger.noteChain(address, { status, deposited, settled, mostUnreadMs: period * mostUnreadPart })
   }
 
   /** Settlements never overlap: two of one claim would pay a fee twice. */
@@ -127,7 +145,7 @@ export class Settlement {
     for (const { address } of ledger.channels()) {
       try {
         const state = await chain.readChannel(address)
-        if (state) ledger.noteChain(address, { status: state.status, deposited: state.deposited, settled: state.settled })
+        if (state) this.#note(address, state)
         inARow = 0
       } catch (error) {
         if (++inARow === mostFailures) throw error
@@ -155,7 +173,7 @@ export class Settlement {
     if (due.length === 0) return
     for (const { channel, outcome, state } of await chain.settle(due)) {
       const address = channel.toString()
-      if (state) ledger.noteChain(address, { status: state.status, deposited: state.deposited, settled: state.settled })
+      if (state) this.#note(address, state)
       const good = outcome === 'settled' || outcome === 'already'
       logger[good ? 'info' : outcome === 'refused' ? 'error' : 'warn'](
         { channel: address, outcome, settled: state?.settled.toString() },

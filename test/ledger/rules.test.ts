@@ -116,6 +116,24 @@ describe('a reservation', () => {
     hold(ledger, 'c', 1)
   })
 
+  test('is refused sooner on a channel that says so, and never later', async () => {
+    await ledger.close()
+    ledger = await openLedger({ file, clock, store: inlineStore(file), mostUnreadMs: 5_000 })
+    await fund(ledger, 100, { channel: 'EQshort' })
+    await fund(ledger, 100, { channel: 'EQlong' })
+    const read = (of: string, mostUnreadMs: number) => ledger.noteChain(of, { status: 1, deposited: n(100), settled: n(0), mostUnreadMs })
+    read('EQshort', 2_000)
+    read('EQlong', 9_000)
+    await clock.advance(2_000)
+    hold(ledger, 'a', 1, { channel: 'EQshort' })
+    await clock.advance(1)
+    expect(codeOf(() => hold(ledger, 'b', 1, { channel: 'EQshort' }))).toBe('chain-unread')
+    await clock.advance(2_999)
+    hold(ledger, 'c', 1, { channel: 'EQlong' })
+    await clock.advance(1)
+    expect(codeOf(() => hold(ledger, 'd', 1, { channel: 'EQlong' }))).toBe('chain-unread')
+  })
+
   test('is freed whole by a void, and a second void changes nothing', () => {
     hold(ledger, 'a', 40)
     ledger.void('a')

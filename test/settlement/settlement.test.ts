@@ -112,6 +112,33 @@ test('once stopped, it looks at nothing any more', async () => {
   expect(t.chain.calls).toEqual([])
 })
 
+test('a channel with a short challenge period is read 24 times within it, until it is closed', async () => {
+  const hasty = channelOf({ challengePeriod: 60, salt: 9n })
+  await t.know(hasty)
+  await t.settlement.start()
+  const readsWithin = async (ms: number) => {
+    const before = t.chain.reads
+    for (let at = 0; at < ms; at += 500) await t.clock.advance(500)
+    return t.chain.reads - before
+  }
+  expect(await readsWithin(60_000)).toBe(2 * 24)
+  t.chain.put(hasty, { status: 3 })
+  await t.clock.advance(2_500)
+  expect(await readsWithin(10 * pollMs)).toBe(2 * 10)
+})
+
+test('a channel may go unread for half its challenge period at most', async () => {
+  const hasty = channelOf({ challengePeriod: 60, salt: 9n })
+  await t.know(hasty)
+  await t.settlement.start()
+  t.chain.readFailure = { error: new Error('no chain') }
+  await t.clock.advance(30_000)
+  t.reserve(1, hasty)
+  await t.clock.advance(1)
+  expect(() => t.reserve(1, hasty)).toThrow(expect.objectContaining({ code: 'chain-unread' }))
+  t.reserve(1, a)
+})
+
 describe('at shutdown', () => {
   test('all that was spent is settled, however little', async () => {
     await t.settlement.start()
