@@ -48,7 +48,12 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   const quoter = await openQuoter(config.tee)
   const logger = createLogger({ role: 'worker', level: config.log_level, simulated: quoter.simulated }).child({ worker: config.id })
   const pay = config.payments && (await openWorkerPay({ id: config.id, config: config.payments, clock: systemClock, logger }))
-  const engine = await openEngine(config, logger)
+  // It works for nobody before it has read the chain, which an engine that takes its time does not hold up.
+  void pay?.cashier.start()
+  const engine = await openEngine(config, logger).catch(async error => {
+    await pay?.close()
+    throw error
+  })
   try {
     const { models, default: byDefault } = config.offer
     const agent = await startAgent({
@@ -66,7 +71,6 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
       clock: systemClock,
       logger,
     })
-    pay?.cashier.start()
     logger.info({ url: agent.url, engineURL: engine.url, models: agent.models.map(model => model.id) }, 'the worker listens')
     return {
       agent,

@@ -17,6 +17,7 @@ export interface CashierOptions {
   readonly settle: ((orders: readonly SettlementOrder[]) => Promise<readonly SettlementResult[]>) | undefined
   /** What is worth a fee. */
   readonly threshold: Nanoton
+  /** The longest between two looks at the chain. */
   readonly pollMs: number
   readonly clock: Clock
   readonly logger: Logger
@@ -25,52 +26,75 @@ export interface CashierOptions {
 export class Cashier {
   readonly #options: CashierOptions
   #timer: Timer | undefined
+  #looking: Promise<unknown> = Promise.resolve()
   #running: Promise<unknown> = Promise.resolve()
+  /** A round of ours is cashing, or waits to. */
+  #cashing = false
   #stopped = false
 
   constructor(options: CashierOptions) {
     this.#options = options
   }
 
-  /** Looks at the chain now, and again and again. */
-  start(): void {
-    const { clock, pollMs } = this.#options
-    void this.#round().then(() => {
-      if (!this.#stopped) this.#timer = clock.after(pollMs, () => this.start())
-    })
+  /** Looks at the chain now, and again and again; fulfilled after the first look. What is worth it is cashed, which no look waits for. */
+  async start(): Promise<void> {
+    void this.#round()
+    await this.#looking
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
     this.#timer?.cancel()
+    await this.#looking
     await this.#running
   }
 
-  /** Cashes everything that is signed for, however little. Throws where the chain cannot be asked. */
-  cashAll(): Promise<readonly SettlementResult[]> {
-    return this.#serialise(async () => {
-      await this.#options.payee.look()
-      return this.#cash(({ ceiling, settled }) => ceiling > settled)
-    })
+  /** Cashes everything that is signed for, however little. Throws where the chain cannot be asked, after what it could be asked about. */
+  async cashAll(): Promise<readonly SettlementResult[]> {
+    const unread = await this.#options.payee.look()
+    const results = await this.#serialise(() => this.#cash(({ ceiling, settled }) => ceiling > settled, unread))
+    const [failure] = unread.values()
+    if (unread.size > 0) throw failure
+    return results
   }
 
   async #round(): Promise<void> {
-    const { payee, threshold, logger } = this.#options
+    const { payee, threshold, clock, pollMs, logger } = this.#options
+    const looking = this.#look()
+    this.#looking = looking
+    const unread = await looking
+    if (this.#stopped) return
+    this.#timer = clock.after(payee.pollMs(pollMs), () => void this.#round())
+    if (!unread || this.#cashing) return
+    this.#cashing = true
+    const isWorth = ({ ceiling, settled, status }: PayeeChannel) =>
+      ceiling > settled && (status === channelStatus.closing || ceiling - settled >= threshold)
     try {
-      await this.#serialise(async () => {
-        await payee.look()
-        await this.#cash(
-          ({ ceiling, settled, status }) => ceiling > settled && (status === channelStatus.closing || ceiling - settled >= threshold),
-        )
-      })
+      await this.#serialise(() => this.#cash(isWorth, unread))
     } catch (error) {
-      logger.warn({ cause: messageOf(error) }, 'earnings were not looked after; it is tried again')
+      logger.warn({ cause: messageOf(error) }, 'earnings were not cashed; it is tried again')
+    } finally {
+      this.#cashing = false
     }
   }
 
-  async #cash(worth: (channel: PayeeChannel) => boolean): Promise<readonly SettlementResult[]> {
+  /** One look; undefined where nothing could be read. */
+  async #look(): Promise<ReadonlyMap<string, unknown> | undefined> {
+    const { payee, logger } = this.#options
+    try {
+      const unread = await payee.look()
+      for (const [channel, error] of unread) logger.warn({ channel, cause: messageOf(error) }, 'a channel was not read; it is tried again')
+      return unread
+    } catch (error) {
+      logger.warn({ cause: messageOf(error) }, 'the chain was not read; it is tried again')
+      return undefined
+    }
+  }
+
+  async #cash(worth: (channel: PayeeChannel) => boolean, unread: ReadonlyMap<string, unknown>): Promise<readonly SettlementResult[]> {
     const { payee, payeeKey, settle, logger } = this.#options
-    const isLive = ({ status }: PayeeChannel) => status === channelStatus.open || status === channelStatus.closing
+    const isLive = ({ key, status }: PayeeChannel) =>
+      !unread.has(key) && (status === channelStatus.open || status === channelStatus.closing)
     const orders = payee
       .channels()
       .flatMap(channel => (isLive(channel) && worth(channel) ? orderOf(channel, payee.offer.chain, payeeKey) : []))

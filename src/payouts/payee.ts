@@ -1,6 +1,7 @@
 /**
  * The worker's side: who may have work done here, what a job earned, and what of it is signed for. A worker works for a channel while
- * it is open on the chain, holds more than all that is owed and the floor, and while no more than the credit is owed without a signature.
+ * it is open on the chain as that was read lately, holds more than all that is owed and the floor, and while no more than the credit is owed
+ * without a signature.
  */
 import type { KeyObject } from 'node:crypto'
 import type { Address } from '@ton/core'
@@ -15,6 +16,8 @@ import {
   type ChannelState,
   channelAddress,
   channelStatus,
+  longestPollMs,
+  longestUnreadMs,
   refuseTorsion,
   type Terms,
   verifyAuthorization,
@@ -37,6 +40,8 @@ import {
 
 /** What is lost with a broken line is written off after so long without a word about it. */
 const writtenOffMs = 10 * 60_000
+/** So many channels in a row that cannot be read are a chain that cannot be read. */
+const mostFailures = 3
 
 export interface PayeeOptions {
   readonly book: EarningsBook
@@ -73,6 +78,8 @@ interface Account {
   status: EarningChannel['status']
   deposited: Nanoton
   settled: Nanoton
+  /** When the chain was read for it in this process, ms: what the book knows from before may be old. */
+  readAt: number
   ceiling: Nanoton
   signature: Buffer | null
   root: Buffer
@@ -87,6 +94,8 @@ interface Account {
 /** One channel, for who cashes it and who looks at it. */
 export interface PayeeChannel {
   readonly address: Address
+  /** The raw address. */
+  readonly key: string
   readonly status: EarningChannel['status']
   readonly deposited: Nanoton
   readonly settled: Nanoton
@@ -109,7 +118,10 @@ export class Payee {
     for (const { address, terms, markKey, ...kept } of book.channels()) {
       const identity = parseWireTerms(terms)
       const secret = markSecret(options.markKey, markKey, address)
-      const account = openAccount({ ...kept, secret, terms: identity, address: channelAddress(identity, kept.payerKey, offer.payeeKey) })
+      const account = openAccount({
+        ...{ ...kept, secret, terms: identity, readAt: Number.NEGATIVE_INFINITY },
+        address: channelAddress(identity, kept.payerKey, offer.payeeKey),
+      })
       for (const { rid, amount, finish, at } of book.unsigned(address)) account.unsigned.set(rid, { amount, lost: finish === 'lost', at })
       account.owed = sum(account, book.short(address))
       this.#accounts.set(account.key, account)
@@ -163,6 +175,7 @@ export class Payee {
       status,
       deposited,
       settled,
+      readAt: clock.now(),
       ceiling: zero,
       signature: null,
       root: Buffer.alloc(32),
@@ -260,12 +273,33 @@ export class Payee {
     return account
   }
 
-  /** Takes what the chain shows of every channel now. Throws {@link PayError} `chain-failed`; what was read by then is taken. */
-  async look(): Promise<void> {
+  /**
+   * Takes what the chain shows now of every channel that is not closed. Those that could not be read are returned with what was thrown, and
+   * hold up no other. Throws {@link PayError} `chain-failed` where none can be.
+   */
+  async look(): Promise<ReadonlyMap<string, unknown>> {
+    const unread = new Map<string, unknown>()
+    let inARow = 0
     for (const account of this.#accounts.values()) {
-      const state = await this.#read(account.address)
-      if (state) this.#note(account, state)
+      if (account.status === channelStatus.closed) continue
+      try {
+        const state = await this.#read(account.address)
+        if (state) this.#note(account, state)
+        inARow = 0
+      } catch (error) {
+        if (++inARow === mostFailures) throw error
+        unread.set(account.key, error)
+      }
     }
+    return unread
+  }
+
+  /** How long at most between two looks, ms: `mostMs`, or less where a channel has a short challenge period. */
+  pollMs(mostMs: number): number {
+    return this.#accounts
+      .values()
+      .filter(({ status }) => status !== channelStatus.closed)
+      .reduce((shortest, { terms }) => Math.min(shortest, longestPollMs(terms)), mostMs)
   }
 
   /** Takes what the chain showed of a channel. Old answers change nothing. */
@@ -274,6 +308,7 @@ export class Payee {
   }
 
   #note(account: Account, { status, deposited, settled }: ChannelState): void {
+    account.readAt = this.#options.clock.now()
     if (status < account.status || deposited < account.deposited || settled < account.settled) return
     if (status === account.status && deposited === account.deposited && settled === account.settled) return
     Object.assign(account, { status, deposited, settled })
@@ -283,6 +318,9 @@ export class Payee {
   #cover(account: Account, cap: Nanoton): void {
     const { credit, floor } = this.#options.offer
     if (account.status !== channelStatus.open) throw new PayError('uncovered', 'the channel is not open')
+    // It may have been closed meanwhile, and what was signed for must be cashed in time.
+    if (this.#options.clock.now() > account.readAt + longestUnreadMs(account.terms))
+      throw new PayError('uncovered', 'the chain was not read for this channel for too long')
     if (account.owed > credit) throw new PayError('uncovered', `${account.owed} nanoTON are owed and not signed for`)
     if (account.deposited < account.ceiling + account.owed + account.running + cap + floor)
       throw new PayError('uncovered', 'the channel does not hold what this may cost')

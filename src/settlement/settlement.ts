@@ -10,16 +10,19 @@ import type { Clock, Timer } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { Nanoton } from '../lib/nanoton.ts'
-import { type ChannelState, channelStatus, type SettlementOrder, signClaim } from '../payment-channel/index.ts'
+import {
+  type ChannelState,
+  channelStatus,
+  longestPollMs,
+  longestUnreadMs,
+  type SettlementOrder,
+  signClaim,
+  type Terms,
+} from '../payment-channel/index.ts'
 import type { ChainPort } from './ports.ts'
 
 /** So many channels in a row that cannot be read are a chain that cannot be read. */
 const mostFailures = 3
-/** So often at least a channel is read within its own challenge period, so that a close cannot pass unseen, whatever the period of newer channels is. */
-const pollsInPeriod = 24
-/** The part of its challenge period for which a channel may go unread at most: the rest is for the settlement. */
-const mostUnreadPart = 1 / 2
-
 interface Due {
   readonly address: string
   readonly unclaimed: bigint
@@ -48,8 +51,8 @@ export class Settlement {
   /** A round of ours is settling, or waits to. */
   #settling = false
   #stopped = false
-  /** The challenge periods of channels that may still be closed, ms. */
-  readonly #periods = new Map<string, number>()
+  /** The terms of channels that may still be closed: the shortest challenge period says how often they are read. */
+  readonly #watched = new Map<string, Terms>()
 
   constructor(options: SettlementOptions) {
     this.#options = options
@@ -120,14 +123,13 @@ export class Settlement {
   }
 
   #pollMs(): number {
-    return this.#periods.values().reduce((shortest, period) => Math.min(shortest, period / pollsInPeriod), this.#options.pollMs)
+    return this.#watched.values().reduce((shortest, terms) => Math.min(shortest, longestPollMs(terms)), this.#options.pollMs)
   }
 
   #note(address: string, { status, deposited, settled, terms }: ChannelState): void {
-    const period = terms.challengePeriod * 1_000
-    if (status === channelStatus.open || status === channelStatus.closing) this.#periods.set(address, period)
-    else this.#periods.delete(address)
-    this.#options.ledger.noteChain(address, { status, deposited, settled, mostUnreadMs: period * mostUnreadPart })
+    if (status === channelStatus.closed) this.#watched.delete(address)
+    else this.#watched.set(address, terms)
+    this.#options.ledger.noteChain(address, { status, deposited, settled, mostUnreadMs: longestUnreadMs(terms) })
   }
 
   /** Settlements never overlap: two of one claim would pay a fee twice. */

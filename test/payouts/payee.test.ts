@@ -155,6 +155,19 @@ describe('work', () => {
     expect(() => world.payee.admit(mark)).toThrow(refused('uncovered'))
   })
 
+  test('stops when the chain was not read for half the challenge period, and goes on once it is read', async () => {
+    await world.clock.advance(1_800_000)
+    world.payee.admit(mark)
+    await world.clock.advance(1)
+    expect(() => world.payee.admit(mark)).toThrow(refused('uncovered'))
+    world.chain.down = true
+    expect([...(await world.payee.look()).keys()]).toEqual([address.toRawString()])
+    expect(() => world.payee.admit(mark)).toThrow(refused('uncovered'))
+    world.chain.down = false
+    expect(await world.payee.look()).toEqual(new Map())
+    world.payee.admit(mark)
+  })
+
   test('is not fooled by an old answer of the chain', async () => {
     world.chain.change(address, { status: channelStatus.closing })
     await world.payee.look()
@@ -249,6 +262,9 @@ test('a worker that starts again has all of it: channel, ceiling, what is owed',
   const again = world.open()
   expect(again.channels()).toMatchObject([{ ceiling: 30n, owed: 45n, status: channelStatus.open, deposited: ton(1) }])
   expect(again.channels()[0]!.root).toEqual(world.payee.channels()[0]!.root)
+  // Its channel may have been closed since: it works again once it has read the chain.
+  expect(() => again.admit(mark)).toThrow(refused('uncovered'))
+  await again.look()
   job(rid(4), 1n, 'stop', again)
   expect(owed(again)).toBe(46n)
 })
