@@ -23,6 +23,7 @@ import { messageOf } from './lib/coded-error.ts'
 import { askFor } from './verify/ask.ts'
 import { askForeign, findForeign } from './verify/ask-foreign.ts'
 import { runBatch } from './verify/batch.ts'
+import { connectedFetch } from './verify/connected-fetch.ts'
 import { judgeEvidence } from './verify/evidence.ts'
 import { readEvidenceFile, readNrasKeysFile, readQuoteFile } from './verify/files.ts'
 import { parseNonce, parseTime, parseUrl } from './verify/flags.ts'
@@ -81,7 +82,7 @@ export async function runVerify(url: string | undefined, flags: VerifyFlags): Pr
     env: process.env,
     now: () => Date.now(),
     random: randomBytes,
-    fetch,
+    fetch: connectedFetch(),
   })
 }
 
@@ -148,7 +149,8 @@ async function one(url: string | undefined, flags: VerifyFlags, world: VerifyWor
       policy: flags.policy !== undefined,
       fresh,
       gpus,
-      proxy: judged.facts !== undefined && judged.statement !== undefined,
+      ...(judged.facts &&
+        judged.statement && { proxy: { endsInside: judged.endsInside ?? false, tls: judged.statement.tls_spki !== null } }),
       foreign: judged.facts !== undefined && judged.foreign !== undefined,
     })
     if (index > 0) await world.write('\n')
@@ -197,9 +199,9 @@ async function judge(url: string | undefined, flags: VerifyFlags, at: number, wo
     })
     if (!Array.isArray(shown)) return await judgeParts(target.origin, { ...shown, ...given })
     return await Promise.all(
-      shown.map(async ({ subject, nonce, document }) => ({
+      shown.map(async ({ subject, nonce, document, connection }) => ({
         subject,
-        judged: await judgeEvidence({ document: async () => document, nonce, collateral, at, policy, gpuVerifier }),
+        judged: await judgeEvidence({ document: async () => document, nonce, connection, ...given }),
         fresh: true,
       })),
     )

@@ -54,6 +54,8 @@ const advice = {
   'evidence-unavailable': 'retry',
   /** The quote is not over our nonce and these keys: a replay, or somebody else's keys. **Stop.** */
   'report-data-mismatch': 'stop',
+  /** The connection does not end at the TLS key that the quote vouches for: somebody is in between, and reads what passes. **Stop.** */
+  'connection-mismatch': 'stop',
   /** The worker's keys are past their time. **Retry**, then fix the worker. */
   'keyset-expired': 'retry',
   /** The keys of another worker than the one that was asked. **Retry**, then fix the worker. */

@@ -31,6 +31,7 @@ const particular: Readonly<Partial<Record<AttestationErrorCode, string>>> = {
   'evidence-malformed': 'This is not a document that is known here. Take it again, word for word, from the worker.',
   'evidence-unavailable': 'Check the address and that the worker runs; then run it again.',
   'report-data-mismatch': `${stop} If you asked for the evidence with another nonce, give that one.`,
+  'connection-mismatch': `${stop} Whoever ends TLS in its place reads what you send. If you asked over http, ask the https address.`,
   'keyset-expired': 'Ask the worker for evidence again. If it still shows these keys, its owner has to restart it.',
   'event-log-malformed': 'The quote is genuine, its event log cannot be read. Whoever runs the worker has to fix what is named above.',
   'policy-malformed': 'Fix the policy file.',

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { AttestationError } from '../attestation/index.ts'
 import { toHex } from '../lib/bytes.ts'
 import { messageOf } from '../lib/coded-error.ts'
+import { type OtherEnd, otherEndOf } from './connected-fetch.ts'
 
 /** A document, and the nonce that it was asked for with. */
 export interface Asked {
@@ -13,6 +14,8 @@ export interface Asked {
   readonly subject: string
   readonly nonce: Buffer
   readonly document: Buffer
+  /** By which connection it came; undefined where nobody knows. */
+  readonly connection?: OtherEnd | undefined
 }
 
 export interface Asker {
@@ -46,9 +49,15 @@ async function askWorker(url: URL, asker: Asker): Promise<Asked | undefined> {
 /** The proxy's own evidence, where it has any, and each worker's, as the scheduler would pick them for each model. */
 async function askProxy(url: URL, asker: Asker): Promise<Asked[]> {
   const own = await askAttestation(url, '', asker)
-  if (own.status === 401) throw unavailable(`${url.origin} shows its workers to its callers only: put an API key into CHRYSALIS_API_KEY`)
-  const found: Asked[] = own.status === 200 ? [{ subject: `${url.origin} (the proxy itself)`, nonce: own.nonce, document: own.body }] : []
+  const found: Asked[] =
+    own.status === 200
+      ? [{ subject: `${url.origin} (the proxy itself)`, nonce: own.nonce, document: own.body, connection: own.connection }]
+      : []
   const { status, body } = await get(new URL('/v1/models', url), asker, authorization(asker))
+  if (status === 401) {
+    if (found.length > 0) return found
+    throw unavailable(`${url.origin} shows its workers to its callers only: put an API key into CHRYSALIS_API_KEY`)
+  }
   const models = modelList.safeParse(jsonOf(body))
   if (status !== 200 || !models.success) throw unavailable(`${url.origin} is neither a worker nor a proxy of Chrysalis`)
   const seen = new Set<string>()
@@ -66,7 +75,7 @@ async function askProxy(url: URL, asker: Asker): Promise<Asked[]> {
   return found
 }
 
-async function askAttestation(url: URL, query: string, asker: Asker): Promise<{ status: number; body: Buffer; nonce: Buffer }> {
+async function askAttestation(url: URL, query: string, asker: Asker): Promise<Got & { nonce: Buffer }> {
   const nonce = asker.random(32)
   return { nonce, ...(await get(new URL(`/v1/attestation?nonce=${toHex(nonce)}${query}`, url), asker, authorization(asker))) }
 }
@@ -84,8 +93,15 @@ function workerIn(document: Buffer): string {
   return named.success ? named.data.worker : 'a worker'
 }
 
+/** An answer. */
+interface Got {
+  readonly status: number
+  readonly body: Buffer
+  readonly connection: OtherEnd | undefined
+}
+
 /** Asks `url`, which may not lead elsewhere, for at most 4 MiB. Throws {@link AttestationError} `evidence-unavailable`. */
-export async function get(url: URL, { fetch }: Asker, headers: Record<string, string>): Promise<{ status: number; body: Buffer }> {
+export async function get(url: URL, { fetch }: Asker, headers: Record<string, string>): Promise<Got> {
   try {
     // A redirect could lead a key to somebody else, and would answer for somebody else.
     const response = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
@@ -96,7 +112,7 @@ export async function get(url: URL, { fetch }: Asker, headers: Record<string, st
       if (size > maxDocument) throw new RangeError('an answer without end')
       chunks.push(chunk)
     }
-    return { status: response.status, body: Buffer.concat(chunks) }
+    return { status: response.status, body: Buffer.concat(chunks), connection: otherEndOf(response) }
   } catch (cause) {
     const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
     throw unavailable(`${url.origin} cannot be asked: ${messageOf(reason)}`, cause)

@@ -19,6 +19,7 @@ import {
   verifyQuote,
 } from '../attestation/index.ts'
 import { equalBytes } from '../lib/bytes.ts'
+import type { OtherEnd } from './connected-fetch.ts'
 import type { Judged } from './judge.ts'
 import { judgeProxyEvidence } from './proxy-evidence.ts'
 import { failedVerdict, verifiedVerdict } from './verdict.ts'
@@ -36,6 +37,8 @@ export async function judgeEvidence(o: {
   collateral: (quote: Quote) => Promise<Collateral>
   at: number
   policy: Policy | undefined
+  /** The connection that the document came by, where it came by one: it must end at the proxy's TLS key. */
+  connection?: OtherEnd | undefined
   /** What GPU evidence is verified with: NVIDIA's roots, and no keys of its service, where nothing is said. */
   gpuVerifier?: GpuVerifierOptions | undefined
 }): Promise<Judged> {

@@ -27,6 +27,8 @@ export type Judged =
       readonly keyset?: Keyset
       /** The keys of a proxy that the quote vouches for. */
       readonly statement?: ProxyStatement
+      /** The connection that was asked over ends at that proxy's TLS key. */
+      readonly endsInside?: boolean
       /** What a document of another system shows, and its quote is over. */
       readonly foreign?: ForeignEvidence
       /** What the event log proves, where one is shown. */

@@ -15,6 +15,7 @@ import {
   verifyQuote,
 } from '../attestation/index.ts'
 import { equalBytes } from '../lib/bytes.ts'
+import type { OtherEnd } from './connected-fetch.ts'
 import type { Judged } from './judge.ts'
 import { failedVerdict, verifiedVerdict } from './verdict.ts'
 
@@ -28,6 +29,7 @@ export async function judgeProxyEvidence(o: {
   collateral: (quote: Quote) => Promise<Collateral>
   at: number
   policy: Policy | undefined
+  connection?: OtherEnd | undefined
 }): Promise<Judged> {
   try {
     const { statement, statementBytes, quote: quoteBytes, eventLog } = parseProxyEvidence(o.document)
@@ -42,6 +44,10 @@ export async function judgeProxyEvidence(o: {
     list.check('keys are within their time', () => {
       if (statement.not_after <= o.at) throw new AttestationError('keyset-expired', 'the statement is past its time')
     })
+    const { connection } = o
+    const { tls_spki } = statement
+    if (connection && tls_spki !== null)
+      list.check('this connection ends at the TLS key of the proxy', () => checkEnd(connection, tls_spki))
     const replayed =
       eventLog === undefined
         ? undefined
@@ -51,11 +57,24 @@ export async function judgeProxyEvidence(o: {
     const software = { software: statement.software, models: [] }
     const appraisal = o.policy && appraise({ facts, keyset: software, freshness, replayed, now: o.at }, o.policy)
     const verdict = verifiedVerdict({ ...facts, checks: list.passed }, appraisal)
-    return { verdict, facts, appraisal, replayed, statement }
+    return { verdict, facts, appraisal, replayed, statement, endsInside: connection !== undefined && tls_spki !== null }
   } catch (error) {
     if (!(error instanceof AttestationError)) throw error
     return { verdict: failedVerdict(error), checks: error.checks }
   }
+}
+
+function checkEnd({ tlsSpki }: OtherEnd, expected: string): void {
+  if (tlsSpki === null)
+    throw new AttestationError(
+      'connection-mismatch',
+      'it was asked over plain HTTP, and the quote vouches for a TLS key: something in between ends TLS',
+    )
+  if (tlsSpki !== expected)
+    throw new AttestationError(
+      'connection-mismatch',
+      `this connection ends at the TLS key ${tlsSpki}, and not at the one that the quote vouches for`,
+    )
 }
 
 function ownNonce(document: Uint8Array): Buffer {

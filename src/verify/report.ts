@@ -73,7 +73,7 @@ function headline({ subject, judged: { verdict }, at, root, paint, width }: Repo
 }
 
 function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
+  return /^https?:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 function verifiedWords(verdict: Extract<Verdict, { verified: true }>): string {
@@ -260,7 +260,7 @@ function row(name: string, value: string): string {
 /** What no quote proves by itself, and what this one leaves open besides. */
 export function unprovenOf(
   facts: Facts | undefined,
-  o: { policy: boolean; fresh: boolean; gpus?: GpuFacts | undefined; proxy?: boolean; foreign?: boolean },
+  o: { policy: boolean; fresh: boolean; gpus?: GpuFacts | undefined; proxy?: { endsInside: boolean; tls: boolean }; foreign?: boolean },
 ): string[] {
   if (!facts) return []
   const debug = (facts.report.tdAttributes[0]! & 1) === 1
@@ -275,12 +275,16 @@ export function unprovenOf(
           'That it is fresh: a quote alone may be a copy from another day. Ask with a nonce of your own (--nonce with --evidence, or a URL).',
         ]),
     ...(o.proxy
-      ? [
-          'That your connection ends inside: compare the TLS key with the certificate that your client is shown. What the proxy’s workers are, is theirs to show.',
-        ]
+      ? [connectionUnproven(o.proxy), 'What the proxy’s workers are: that is theirs to show, to callers alone (CHRYSALIS_API_KEY).']
       : []),
     ...(o.foreign ? ['That your connection ends with these keys: your client has to compare them with what it is shown.'] : []),
     ...gpusUnproven(o.gpus),
     'That nobody has opened the machine: keys have been taken out of such CPUs in a laboratory. A policy can name the PPIDs of machines whose owner you trust.',
   ]
+}
+
+function connectionUnproven({ endsInside, tls }: { endsInside: boolean; tls: boolean }): string {
+  if (endsInside) return 'That your client’s connection ends inside as this one did: have it compare the TLS key too.'
+  if (tls) return 'That your connection ends inside: compare the TLS key with the certificate that your client is shown.'
+  return 'That your connection ends inside: it does not. What ends TLS before the proxy can read what passes.'
 }

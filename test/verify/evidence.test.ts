@@ -223,6 +223,7 @@ describe('a URL', () => {
   const proxy: RequestListener = (request, response) => {
     const { pathname, searchParams } = new URL(request.url!, 'http://a')
     if (pathname.startsWith('/.well-known')) return void response.writeHead(404).end()
+    if (pathname === '/v1/attestation' && !searchParams.has('model')) return void response.writeHead(404).end('{}')
     if (request.headers.authorization !== 'Bearer sk-chrysalis-mine') return void response.writeHead(401).end('{}')
     if (pathname === '/v1/models') return void response.end(JSON.stringify({ data: [{ id: 'small' }, { id: 'large' }] }))
     const skip = Number(searchParams.get('skip') ?? 2)
@@ -284,6 +285,20 @@ describe('a URL', () => {
     const url = await serve(proxy)
     const { verdict } = await json({ url, ...flags }, { ...world, env: {} })
     expect(verdict).toMatchObject({ code: 'evidence-unavailable', message: expect.stringContaining('CHRYSALIS_API_KEY') })
+    const { output } = await verify({ url, ...flags, json: false }, { ...world, env: {} })
+    expect(output).toContain(`  ${url} shows its workers to its callers only`)
+  })
+
+  test('of a proxy in a TD is of the proxy alone without a key, and says where its workers are shown', async () => {
+    const url = await serve((request, response) => {
+      const { pathname, searchParams } = new URL(request.url!, 'http://a')
+      if (pathname !== '/v1/attestation' || searchParams.has('model')) return proxy(request, response)
+      response.end(JSON.stringify(proxyEvidenceOf({ nonce: askedNonce(request.url) })))
+    })
+    const { code, output } = await verify({ url, ...flags, json: false }, { ...world, env: {} })
+    expect(code).toBe(0)
+    expect(output.match(/^(NOT )?VERIFIED/gm)).toEqual(['VERIFIED'])
+    expect(output).toMatch(/What the proxy’s workers are: that is theirs to show, to callers\s+alone \(CHRYSALIS_API_KEY\)/)
   })
 
   test.each<[string, RequestListener, RegExp]>([
