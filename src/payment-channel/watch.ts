@@ -6,12 +6,12 @@ import { ChannelError } from './errors.ts'
 import { type ChannelState, parseAccount, type Terms } from './state.ts'
 
 /** How long at most between two looks at a channel, ms: 24 looks within its challenge period, so that no close passes unseen. */
-export function longestPollMs({ challengePeriod }: Terms): number {
+export function longestPollMs({ challengePeriod }: Pick<Terms, 'challengePeriod'>): number {
   return (challengePeriod * 1_000) / 24
 }
 
 /** For how long a channel may go unread at most and still be drawn on, ms: half its challenge period; the rest is for the settlement. */
-export function longestUnreadMs({ challengePeriod }: Terms): number {
+export function longestUnreadMs({ challengePeriod }: Pick<Terms, 'challengePeriod'>): number {
   return (challengePeriod * 1_000) / 2
 }
 

@@ -16,6 +16,7 @@ import {
   channelInit,
   channelReserve,
   type KeyPair,
+  longestPollMs,
   pause,
   readAccount,
   readChannel,
@@ -70,7 +71,8 @@ export function openMoney(o: MoneyOptions): Money {
     chainId,
     payeeKey: payee.privateKey,
     threshold: parseNanoton(payments.settle_threshold),
-    pollMs: payments.poll_seconds * 1000,
+    // A channel that is opened between two looks has at least this period.
+    pollMs: Math.min(payments.poll_seconds * 1000, longestPollMs({ challengePeriod: payments.challenge_period_seconds })),
     clock,
     logger,
   })

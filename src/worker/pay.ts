@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/coded-error.ts'
 import type { Logger } from '../lib/logger.ts'
 import { parseNanoton } from '../lib/nanoton.ts'
-import { createKey, type KeyPair, loadKey, readChannel, Settler, Wallet } from '../payment-channel/index.ts'
+import { createKey, type KeyPair, loadKey, longestPollMs, readChannel, Settler, Wallet } from '../payment-channel/index.ts'
 import { Cashier, EarningsBook, markKeyOf, Payee } from '../payouts/index.ts'
 import type { WorkerConfig } from '../worker-config.ts'
 
@@ -59,7 +59,8 @@ export async function openWorkerPay(o: {
     payeeKey: payeeKey.privateKey,
     settle: settler && (orders => settler.settle(orders)),
     threshold: parseNanoton(config.cash_threshold),
-    pollMs: config.poll_seconds * 1_000,
+    // A channel that is brought between two looks has at least this period.
+    pollMs: Math.min(config.poll_seconds * 1_000, longestPollMs({ challengePeriod: config.challenge_period_seconds })),
     clock,
     logger,
   })
