@@ -6,8 +6,24 @@ import { Cell, Dictionary, type DictionaryValue } from '@ton/core'
 import { defaultConfig, loadConfig, updateConfig } from '@ton/sandbox'
 import { DEV_GLOBAL_ID } from '../lib/dev-global-id.ts'
 
+/** Building one takes a tenth of a second. */
+const built = new Map<number, Cell>()
+let boc: string | undefined
+
 /** The whole configuration cell, with `globalId` as parameter 19. */
 export function devChainConfig(globalId = DEV_GLOBAL_ID): Cell {
+  const config = built.get(globalId) ?? build(globalId)
+  built.set(globalId, config)
+  return config
+}
+
+/** The development chain's, as a BOC in base64. */
+export function devChainConfigBoc(): string {
+  boc ??= devChainConfig().toBoc().toString('base64')
+  return boc
+}
+
+function build(globalId: number): Cell {
   const config = Cell.fromBase64(defaultConfig)
   const old = loadConfig(config)
   type StoragePrices = NonNullable<ReturnType<(typeof old)[18]['anon0']['get']>>

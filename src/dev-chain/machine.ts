@@ -4,7 +4,7 @@
  */
 import { type Account, type Address, beginCell, Cell, loadShardAccount, storeShardAccount, type TupleItem } from '@ton/core'
 import { createEmptyShardAccount, Executor } from '@ton/sandbox'
-import { devChainConfig } from './config.ts'
+import { devChainConfigBoc } from './config.ts'
 import { DevChainError } from './errors.ts'
 
 /** As much as a liteserver grants a get-method. */
@@ -45,7 +45,7 @@ export class Machine {
 
   private constructor(executor: Executor) {
     this.#executor = executor
-    this.config = devChainConfig().toBoc().toString('base64')
+    this.config = devChainConfigBoc()
   }
 
   /** Loads the machine: about 0.3 s the first time in a process. */
