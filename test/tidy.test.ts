@@ -57,6 +57,14 @@ function withoutComments(file: string): string {
   return readFileSync(join(top, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
 }
 
+describe('the tests', () => {
+  test('have hooks of their own: those of a module that several files of a worker share would be the first file’s alone', () => {
+    const shared = tracked.filter(file => /^test\/.*(?<!\.test)\.ts$/.test(file) && file !== 'test/support/answers/every-test.ts')
+    const hooked = shared.filter(file => /^(before|after)(Each|All)\(/m.test(withoutComments(file)))
+    expect(hooked).toEqual([])
+  })
+})
+
 describe('the house', () => {
   test('every room stands in the map', () => {
     expect(sources.map(roomOf).filter(room => rowOf(room) < 0)).toEqual([])

@@ -3,7 +3,9 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { account, ask, type Dev, data, start } from './support.ts'
+import { account, ask, cleanUp, type Dev, data, start } from './support.ts'
+
+cleanUp()
 
 describe('chrysalis dev', () => {
   test('prints what works, keeps its secrets to itself, settles at a stop, also of its whole process group, and goes on at the next start', async () => {

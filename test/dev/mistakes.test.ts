@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { data, devFile, folder, run } from './support.ts'
+import { cleanUp, data, devFile, folder, run } from './support.ts'
+
+cleanUp()
 
 test('the data folder is locked from the very beginning, refused to others and to --fresh, and free after a kill, whoever has the number of the killed', async () => {
   const runs = [run(['dev', '--port', '0', '--data', data]), run(['dev', '--port', '0', '--data', data])]

@@ -1,10 +1,10 @@
 /** `chrysalis dev` and its sisters as processes of a test, with a folder of their own that goes with the test file. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach } from 'vitest'
+import { afterAll, afterEach, beforeAll } from 'vitest'
 import { checkResponse } from '../support/answers/check-answer.ts'
 import { eventually } from '../support/eventually.ts'
 
@@ -13,10 +13,14 @@ export const data = join(folder, 'data')
 const command = fileURLToPath(new URL('../../bin/chrysalis.js', import.meta.url))
 const running = new Set<ChildProcess>()
 
-afterEach(async () => {
-  for (const child of running) await end(child)
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+/** Called by each test file: ends what a test has started, and the folder with the file. */
+export function cleanUp(): void {
+  beforeAll(() => mkdirSync(folder, { recursive: true }))
+  afterEach(async () => {
+    for (const child of running) await end(child)
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+}
 
 export interface Dev {
   baseURL: string
