@@ -1,5 +1,5 @@
 /** The proxy's own evidence, where it runs in a TD: which keys are its own, over a caller's nonce. */
-import { createHash, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { encodeProxyStatement, type ProxyEvidenceDocument, proxyReportData } from '../attestation/index.ts'
 import type { ProxyConfig } from '../config.ts'
@@ -7,6 +7,7 @@ import { BoundedTurns } from '../lib/bounded-turns.ts'
 import { toBase64, toHex } from '../lib/bytes.ts'
 import type { Clock } from '../lib/clock.ts'
 import { runningSoftware } from '../lib/running-software.ts'
+import { spkiDigest } from '../lib/spki-digest.ts'
 import type { KeyPair, Wallet } from '../payment-channel/index.ts'
 import { openQuoter } from '../quoter.ts'
 
@@ -36,7 +37,7 @@ export async function openOwnEvidence({ config, at, clock, payee, wallet }: OwnE
     chain: payments.chain.global_id,
     payee: wallet.address.toRawString(),
     payee_key: toHex(payee.publicKey),
-    tls_spki: tls ? spkiDigest(at(tls.cert)) : null,
+    tls_spki: tls ? spkiDigest(new X509Certificate(readFileSync(at(tls.cert)))) : null,
     software: runningSoftware(),
   }
   const turns = new BoundedTurns({ clock, perSecond, mostWaiting })
@@ -54,9 +55,4 @@ export async function openOwnEvidence({ config, at, clock, payee, wallet }: OwnE
       }
       return JSON.stringify(document)
     })
-}
-
-function spkiDigest(certificateFile: string): string {
-  const spki = new X509Certificate(readFileSync(certificateFile)).publicKey.export({ format: 'der', type: 'spki' })
-  return createHash('sha256').update(spki).digest('hex')
 }

@@ -1,7 +1,7 @@
 /** A `fetch` that tells which TLS key the other end of the very connection had that an answer came by. */
-import { createHash } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { buildConnector } from 'undici'
+import { spkiDigest } from '../lib/spki-digest.ts'
 
 /** The other end of a connection. */
 export interface OtherEnd {
@@ -28,7 +28,7 @@ export function connectedFetch(tls: buildConnector.BuildOptions = {}): typeof fe
       connect(options, callback) {
         connect(options, (error, socket) => {
           if (error) return callback(error, null)
-          end = { tlsSpki: 'getPeerX509Certificate' in socket ? spkiDigest(socket as TLSSocket) : null }
+          end = { tlsSpki: 'getPeerX509Certificate' in socket ? keyOf(socket as TLSSocket) : null }
           callback(null, socket)
         })
       },
@@ -45,11 +45,7 @@ export function connectedFetch(tls: buildConnector.BuildOptions = {}): typeof fe
   }
 }
 
-function spkiDigest(socket: TLSSocket): string | null {
+function keyOf(socket: TLSSocket): string | null {
   const certificate = socket.getPeerX509Certificate()
-  return certificate
-    ? createHash('sha256')
-        .update(certificate.publicKey.export({ format: 'der', type: 'spki' }))
-        .digest('hex')
-    : null
+  return certificate ? spkiDigest(certificate) : null
 }

@@ -7,8 +7,9 @@
  * is computed here; `version` is absent for version 1, `preimage` may be. Other members are passed over: nothing of them is measured.
  * Sizes are checked before anything is hashed.
  */
+import { defaultJsonBounds, isLightJson } from '../../lib/json-weight.ts'
 import { AttestationError } from '../errors.ts'
-import { fromHex } from '../tdx/bytes.ts'
+import { fromHex, fromUtf8 } from '../tdx/bytes.ts'
 
 /** One line of a log. Nothing in it is verified: `digest` and `preimage` are what it claims of itself. */
 export interface LogEvent {
@@ -26,6 +27,8 @@ export interface LogEvent {
 }
 
 const maxText = 512 * 1024
+/** Members that are passed over may be nested, but not so that parsing them takes its time. */
+const jsonBounds = { ...defaultJsonBounds, depth: 32 }
 /** Logs of real guests have some thirty events; so many are replayed within the block of the event loop that a hostile worker may cost. */
 const maxEvents = 1024
 const maxName = 256
@@ -49,6 +52,7 @@ export function readEventLog(log: unknown): LogEvent[] {
 
 function parseJson(text: string): unknown {
   if (text.length > maxText) throw malformed(`${text.length} characters`)
+  if (!isLightJson(fromUtf8(text), jsonBounds)) throw malformed('it is nested too deeply or has too many members')
   try {
     return JSON.parse(text)
   } catch {

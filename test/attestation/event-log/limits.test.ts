@@ -18,15 +18,15 @@ test('the reader of event logs is code that asks for nothing of Node', async () 
   expect(code).not.toMatch(/(?<![A-Za-z])Buffer\b|\bprocess\./)
 })
 
-/** Milliseconds of the fastest of some runs, until one is below `enough`: the machine has others to serve. */
-function fastest(work: () => void, enough: number): number {
-  let best = Number.POSITIVE_INFINITY
-  for (let run = 0; run < 60 && best >= enough; run++) {
-    const began = performance.now()
-    work()
-    best = Math.min(best, performance.now() - began)
-  }
-  return best
+/** Milliseconds of the fastest of some runs: the machine has others to serve. */
+function fastest(work: () => void, runs = 12): number {
+  return Math.min(
+    ...Array.from({ length: runs }, () => {
+      const start = performance.now()
+      work()
+      return performance.now() - start
+    }),
+  )
 }
 
 describe('a hostile log', () => {
@@ -34,20 +34,19 @@ describe('a hostile log', () => {
   const short = runtimeEvent('x')
   const repeatTo = (text: string, size: number) => text.repeat(Math.ceil(size / text.length)).slice(0, size)
 
-  test.each<[string, string, string, number?]>([
+  test.each<[string, string, string]>([
     ['of 1024 events without an end', full(short, short), 'event-log-order'],
     ['of 1024 events whose last is changed', full(short, { ...runtimeEvent('system-ready'), digest: '00'.repeat(48) }), 'event-log-digest'],
     ['of 1024 events whose last has no digest', full(short, { ...firmwareEvent(0, 'x'), digest: '' }), 'event-log-malformed'],
-    // The longest that is read at all.
-    ['of 512 KB of brackets', '['.repeat(512 * 1024), 'event-log-malformed', 50],
+    ['of brackets', '['.repeat(512 * 1024), 'event-log-malformed'],
     ['of 16 KB of brackets', '['.repeat(16 * 1024), 'event-log-malformed'],
     ['of 16 KB of lists', `${'['.repeat(8192)}${']'.repeat(8192)}`, 'event-log-malformed'],
     ['of 16 KB of events', `${repeatTo(`[${JSON.stringify(goodLog()[4])},`, 16 * 1024)}`, 'event-log-malformed'],
     ['of 16 KB of backslashes', `["${'\\'.repeat(16 * 1024)}"]`, 'event-log-malformed'],
     ['of 16 KB of members', `[{${repeatTo('"imr":3,', 16 * 1024)}"event":""}]`, 'event-log-malformed'],
-  ])('%s is refused at once', (_, text, code, mostMs = 10) => {
+  ])('%s is refused within 10 ms', (_, text, code) => {
     const judge = () => replayEventLog(readEventLog(text), ports.node)
     expect(outcome(judge)).toBe(code)
-    expect(fastest(() => outcome(judge), mostMs)).toBeLessThan(mostMs)
+    expect(fastest(() => outcome(judge))).toBeLessThan(10)
   })
 })
